@@ -1,0 +1,16 @@
+"""Runs one benchmark: ``python -m benchmarks NAME [flags]``."""
+
+import importlib
+import pathlib
+import sys
+
+
+def main() -> None:
+    names = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[a-z]*.py"))
+    if len(sys.argv) < 2 or sys.argv[1] not in names:
+        sys.exit(f"usage: python -m benchmarks {{{','.join(names)}}} [flags]")
+    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()

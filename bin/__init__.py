@@ -1,0 +1,1 @@
+"""Commands: each module parses flags and calls one function of the library."""

@@ -1,0 +1,61 @@
+"""Command t2t-decoder: decodes lines of text, or paths of pictures and sound, with a trained model."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from t2t_multimodel import registry
+from t2t_multimodel.bin import cli
+from t2t_multimodel.errors import DecodeError, MultiModelError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines this command's flags."""
+    cli.define_problem_flags()
+    flags.DEFINE_string("output_dir", None, "The training run.")
+    flags.DEFINE_string("checkpoint_path", None, "A checkpoint of it; the newest unless given.")
+    flags.DEFINE_string("decode_from_file", None, "Inputs, one a line; for pictures and sound a path a line.")
+    flags.DEFINE_string("decode_to_file", None, "Outputs, one a line, in the order of the inputs.")
+    flags.DEFINE_bool("decode_interactive", False, "Read inputs from the terminal.")
+    flags.DEFINE_string("decode_hparams", "", "batch_size=32,extra_length=100")
+
+
+def main(_) -> None:
+    """Parses flags and decodes."""
+    if FLAGS.registry_help:
+        cli.print_registry()
+        return
+    cli.prepare()
+    cli.require("problem", "data_dir", "output_dir")
+    problems = registry.expand_problems(FLAGS.problem)
+    if len(problems) != 1:
+        raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")
+    if bool(FLAGS.decode_from_file) == FLAGS.decode_interactive:
+        raise MultiModelError("give --decode_from_file=FILE or --decode_interactive")
+    from t2t_multimodel.decoding import decoder as decoding
+
+    decoder = decoding.ProblemDecoder(
+        problems[0],
+        data_dir=FLAGS.data_dir,
+        output_dir=FLAGS.output_dir,
+        hparams=decoding.DecodeHParams.parse(FLAGS.decode_hparams),
+        checkpoint=FLAGS.checkpoint_path,
+    )
+    if FLAGS.decode_interactive:
+        decoding.decode_interactive(decoder)
+        return
+    failed = decoding.decode_file(decoder, FLAGS.decode_from_file, FLAGS.decode_to_file)
+    if failed:
+        raise DecodeError(f"{failed} inputs could not be decoded and gave empty lines; see the messages above")
+
+
+def run() -> None:
+    """Console entry point."""
+    define_flags()
+    cli.run_main(main)
+
+
+if __name__ == "__main__":
+    run()

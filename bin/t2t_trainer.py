@@ -1,0 +1,69 @@
+"""Command t2t-trainer: trains one model on one or many problems, and continues an interrupted run."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from t2t_multimodel import registry
+from t2t_multimodel.bin import cli
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines this command's flags."""
+    cli.define_problem_flags()
+    flags.DEFINE_string("hparams_set", "multimodel_base", "Registered hparams set.")
+    flags.DEFINE_string("hparams", "", "Overrides, group.name=value,...")
+    flags.DEFINE_string("output_dir", None, "Checkpoints, TensorBoard events and metrics.jsonl.")
+    flags.DEFINE_integer("train_steps", 250000, "The last step.", lower_bound=0)
+    flags.DEFINE_integer("eval_steps", 0, "Batches of each evaluation; 0 takes the whole dev split.", lower_bound=0)
+    flags.DEFINE_integer("local_eval_frequency", 1000, "Steps between evaluations; 0: at the end.", lower_bound=0)
+    flags.DEFINE_integer("save_checkpoints_steps", 1000, "Steps between checkpoints.", lower_bound=1)
+    flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
+    flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
+    flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
+    flags.DEFINE_bool("describe", False, "Print parameter counts of the model and stop.")
+
+
+def main(_) -> None:
+    """Parses flags and trains."""
+    if FLAGS.registry_help:
+        cli.print_registry()
+        return
+    cli.prepare()
+    cli.require("problem", "data_dir", "output_dir")
+    problems = registry.expand_problems(FLAGS.problem)
+    hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
+    if FLAGS.generate_data:
+        cli.generate(problems)
+    from t2t_multimodel.training.evaluation import format_table
+    from t2t_multimodel.training.trainer import TrainConfig, train
+
+    records = train(
+        TrainConfig(
+            problems=tuple(problems),
+            hparams=hparams,
+            data_dir=FLAGS.data_dir,
+            output_dir=FLAGS.output_dir,
+            train_steps=FLAGS.train_steps,
+            eval_steps=FLAGS.eval_steps,
+            eval_frequency=FLAGS.local_eval_frequency,
+            save_steps=FLAGS.save_checkpoints_steps,
+            keep_checkpoints=FLAGS.keep_checkpoint_max,
+            seed=FLAGS.random_seed,
+            replicas=FLAGS.replicas,
+            strict=FLAGS.strict,
+        )
+    )
+    print(format_table(records))
+
+
+def run() -> None:
+    """Console entry point."""
+    define_flags()
+    cli.run_main(main)
+
+
+if __name__ == "__main__":
+    run()

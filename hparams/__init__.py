@@ -1,0 +1,1 @@
+"""Hyperparameters: immutable groups and registered sets."""

@@ -1,0 +1,95 @@
+"""The registered hparams sets of MultiModel."""
+
+from __future__ import annotations
+
+from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.registry import register_hparams
+
+
+@register_hparams("multimodel_base")
+def multimodel_base() -> HParams:
+    """Depth 512, 8 heads, 30 experts of width 1024, k = 4: the paper's body at a size one machine trains.
+
+    About 105M parameters with an 8k vocabulary.
+    """
+    return HParams()
+
+
+@register_hparams("multimodel_tiny")
+def multimodel_tiny() -> HParams:
+    """Depth 128, 4 heads, 4 experts: for tries on real corpora with a CPU."""
+    return HParams().override(
+        body__depth=128,
+        body__num_heads=4,
+        mixture__num_experts=4,
+        mixture__hidden=256,
+        mixture__k=2,
+        modalities__image_size=32,
+        modalities__image_entry_filters=(16, 32, 64, 96),
+        modalities__audio_filters=8,
+        modalities__audio_blocks=5,
+        modalities__audio_strided_blocks=5,
+        modalities__audio_frequency="merge",
+        modalities__audio_bands=40,
+        optimizer__learning_rate=1.0,
+        optimizer__warmup_steps=400,
+        optimizer__beta1=0.9,
+        optimizer__beta2=0.98,
+        batching__image_batch=32,
+        batching__audio_batch_seconds=60.0,
+        batching__max_length=128,
+    )
+
+
+@register_hparams("multimodel_mini")
+def multimodel_mini() -> HParams:
+    """Trains the mini suite on two CPU cores in minutes: the paper's parts, fewer of each."""
+    return multimodel_tiny().override(
+        body__depth=96,
+        body__encoder_blocks=4,
+        body__mixer_blocks=1,
+        body__decoder_blocks=2,
+        body__attention_conv_blocks=1,
+        mixture__hidden=192,
+        batching__batch_tokens=1536,
+        batching__bucket_growth=1.4,
+        batching__image_batch=48,
+        batching__audio_batch_seconds=64.0,
+        modalities__audio_bands=32,
+        modalities__audio_window_ms=32.0,
+        modalities__audio_hop_ms=16.0,
+        modalities__audio_blocks=4,
+        modalities__audio_strided_blocks=3,
+    )
+
+
+@register_hparams("multimodel_paper")
+def multimodel_paper() -> HParams:
+    """The paper's joint model: depth 1024, 240 experts, dropout 0.4 at the end of each block."""
+    return HParams().override(
+        body__depth=1024,
+        mixture__num_experts=240,
+        mixture__hidden=2048,
+        modalities__image_size=224,
+        regularization__dropout=0.4,
+    )
+
+
+@register_hparams("multimodel_paper_single")
+def multimodel_paper_single() -> HParams:
+    """The paper's single-task model: as multimodel_paper with 60 experts."""
+    return multimodel_paper().override(mixture__num_experts=60)
+
+
+@register_hparams("multimodel_1p8")
+def multimodel_1p8() -> HParams:
+    """The authors' 2017 set for eight problems: depth 1536, 120 experts, 1024 tokens a batch, rate 0.05."""
+    return HParams().override(
+        body__depth=1536,
+        mixture__num_experts=120,
+        mixture__hidden=3072,
+        modalities__image_size=299,
+        optimizer__learning_rate=0.05,
+        optimizer__clip_norm=2.0,
+        batching__batch_tokens=1024,
+    )

@@ -1,0 +1,1 @@
+"""One module per corpus: problem declarations and the readers they use."""

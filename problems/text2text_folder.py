@@ -1,0 +1,81 @@
+"""Own pairs of texts in a folder, without code."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from t2t_multimodel.data.problem import Problem, Source
+from t2t_multimodel.data.specs import SymbolSpec
+from t2t_multimodel.errors import BadExampleError, SourceError
+from t2t_multimodel.problems.text_io import InvalidUtf8Error, TextFile, decode_line, read_lines
+from t2t_multimodel.problems.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
+from t2t_multimodel.registry import register_problem
+
+
+@register_problem("text2text_folder")
+class Text2TextFolder(Problem):
+    """Any text to any text: translation, summaries, answers.
+
+    ``--source_dir`` holds, for each split (train, dev, test), either ``train.inputs.txt`` and ``train.targets.txt``
+    with one example a line, or ``train.tsv`` with inputs and targets separated by one tab; each may end in .gz.
+    Only train is needed. Its command token is ``to_text``; a task that shall have its own takes a Problem class of
+    its own. Options are those of `text_pairs.PAIR_OPTIONS`.
+    """
+
+    inputs = SymbolSpec()
+    targets = SymbolSpec()
+    command = "to_text"
+    metrics = ("bleu",)
+    options = dict(PAIR_OPTIONS)
+    source_help = (
+        "put train.inputs.txt and train.targets.txt, or train.tsv, in a folder (dev and test alike) and give "
+        "--source_dir=FOLDER"
+    )
+
+    def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
+        """Pairs in the order of the files."""
+        yield from pair_examples(self._pairs(split, source), source, training=split == "train")
+
+    def _pairs(self, split: str, source: Source) -> Iterator[tuple[str, str]]:
+        folder = self.require_source(source)
+        inputs, targets, table = (_file(folder, f"{split}.{name}") for name in ("inputs.txt", "targets.txt", "tsv"))
+        if table and (inputs or targets):
+            raise SourceError(f"{table} and {inputs or targets} are both there for {split}; keep one of the two forms")
+        if (inputs is None) != (targets is None):
+            raise SourceError(f"{inputs or targets} has no other side; {self.source_help}")
+        if inputs and targets:
+            yield from read_pairs(inputs, targets, source)
+        elif table:
+            yield from _read_table(table, source)
+        elif split == "train":
+            raise SourceError(f"{folder} holds no training files; {self.source_help}")
+
+
+def _file(folder: pathlib.Path, name: str) -> TextFile | None:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return TextFile(path)
+    return None
+
+
+def _read_table(file: TextFile, source: Source) -> Iterator[tuple[str, str]]:
+    lines = read_lines(file)
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except BadExampleError as error:
+            source.drop("damaged text file, its rest is left out", str(error))
+            return
+        try:
+            columns = decode_line(line).split("\t")
+        except InvalidUtf8Error as error:
+            source.drop("invalid UTF-8", f"{file}: {error.where}")
+            continue
+        if len(columns) != 2:
+            source.drop("not two columns", f"{file}: line {line.number} has {len(columns)}")
+            continue
+        yield columns[0], columns[1]

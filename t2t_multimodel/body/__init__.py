@@ -1,0 +1,1 @@
+"""The body: encoder, mixer and decoder over `[batch, time, depth]`."""

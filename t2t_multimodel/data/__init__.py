@@ -1,0 +1,1 @@
+"""Problems' contracts, records, vocabularies, batching and mixing."""

@@ -1,0 +1,103 @@
+"""Which examples make which batch: a pure function of (seed, batch number), so that any batch can be found again."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec
+from t2t_multimodel.errors import DataError
+
+
+def bucket_boundaries(min_bucket: int, max_length: int, growth: float) -> list[int]:
+    """Upper bounds of length buckets, growing by `growth` and by at least one, the last one `max_length`."""
+    bounds = [min(min_bucket, max_length)]
+    while bounds[-1] < max_length:
+        bounds.append(min(max_length, max(bounds[-1] + 1, int(bounds[-1] * growth))))
+    return bounds
+
+
+class BatchPlan:
+    """Rows of each batch of one problem's split.
+
+    Examples are put into buckets by length; a bucket's batch holds as many rows as its length allows in a budget.
+    Training visits every example once an epoch, in an order drawn from (seed, epoch); a bucket that does not
+    divide evenly is cut into batches of nearly equal size.
+
+    Args:
+        lengths: cost of each example `[examples]`: the longer side in tokens, samples of sound, or 1 a picture.
+        budget: sum of (rows * bucket length) a batch may have.
+        boundaries: upper bounds of the buckets; longer examples are left out.
+        seed: of the order.
+        problem: name that makes the order differ between problems.
+    """
+
+    def __init__(self, lengths: np.ndarray, *, budget: float, boundaries: list[int], seed: int, problem: str):
+        if not len(lengths):
+            raise DataError(f"problem {problem} has no examples in this split; run t2t-datagen for it")
+        self._entropy = [seed, *problem.encode()]
+        buckets = np.searchsorted(boundaries, lengths, side="left")
+        self.left_out = int(np.sum(buckets == len(boundaries)))
+        if self.left_out == len(lengths):
+            raise DataError(f"every example of {problem} is longer than {boundaries[-1]}; raise batching.max_length")
+        self.buckets = {
+            boundaries[b]: np.nonzero(buckets == b)[0] for b in range(len(boundaries)) if np.any(buckets == b)
+        }
+        self._counts = {
+            bound: math.ceil(len(rows) / max(1, int(budget // bound))) for bound, rows in self.buckets.items()
+        }
+        self._lengths = lengths
+        self.batches_per_epoch = sum(self._counts.values())
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - one plan lives as long as its run
+    def _epoch(self, epoch: int) -> list[np.ndarray]:
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*self._entropy, epoch])))
+        batches = []
+        for bound, rows in self.buckets.items():
+            batches.extend(np.array_split(rng.permutation(rows), self._counts[bound]))
+        order = rng.permutation(len(batches))
+        return [batches[i] for i in order]
+
+    def train_batch(self, number: int) -> np.ndarray:
+        """Rows of training batch `number`, counted from 0 over all epochs."""
+        epoch, position = divmod(number, self.batches_per_epoch)
+        return self._epoch(epoch)[position]
+
+    def eval_batches(self) -> list[np.ndarray]:
+        """Rows of all batches, each example once, in the order of the data within a bucket."""
+        return [part for bound, rows in self.buckets.items() for part in np.array_split(rows, self._counts[bound])]
+
+    def bucket_of(self, rows: np.ndarray) -> int:
+        """Upper bound of the bucket that `rows` come from."""
+        longest = int(self._lengths[rows].max())
+        return min(bound for bound in self.buckets if bound >= longest)
+
+
+def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem: str, training: bool) -> BatchPlan:
+    """The plan of a problem's split.
+
+    Args:
+        spec: of the problem's inputs; decides the budget's unit.
+        index: `RecordIndex` with `input_length` and `target_length` `[examples]`.
+        batching, modalities: hparams groups.
+        seed: of the order.
+        problem: its name.
+        training: leaves out text longer than `batching.max_length`.
+    """
+    if isinstance(spec, ImageSpec):
+        budget, lengths = batching.image_batch, np.ones_like(index.target_length)
+        boundaries = [1]
+    elif isinstance(spec, AudioSpec):
+        limit = int(modalities.audio_max_seconds * spec.sample_rate)
+        lengths = np.minimum(index.input_length, limit)
+        budget = batching.audio_batch_seconds * spec.sample_rate
+        boundaries = bucket_boundaries(spec.sample_rate // 2, limit, batching.bucket_growth)
+    else:
+        lengths = np.maximum(index.input_length, index.target_length)
+        longest = int(lengths.max(initial=1))
+        limit = min(batching.max_length, longest) if training else longest
+        budget = batching.batch_tokens
+        boundaries = bucket_boundaries(batching.min_bucket, limit, batching.bucket_growth)
+    return BatchPlan(lengths, budget=budget, boundaries=boundaries, seed=seed, problem=problem)

@@ -1,0 +1,95 @@
+"""Which problem a step trains: a pure function of (seed, step, mixing state)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from t2t_multimodel.errors import HParamsError
+
+_INITIAL_LOSS = 10.0
+
+
+class ProblemMixer:
+    """Draws the problem of each step and counts the batches each problem has used.
+
+    Schemes: ``uniform``; ``proportional`` to examples^(1/temperature); ``weighted``; ``adaptive``, proportional to
+    the moving average of each problem's loss (Tensor2Tensor 1.0.3 took the averages as logits instead, which leaves
+    all but the worst problem without steps).
+
+    Args:
+        problems: names, in the order that the state keeps.
+        examples: number of training examples of each.
+        mixing: hparams group.
+        seed: of the draws.
+    """
+
+    def __init__(self, problems: Sequence[str], examples: Mapping[str, int], mixing, *, seed: int):
+        self.problems = list(problems)
+        self._seed, self._mixing = seed, mixing
+        self.batches = np.zeros(len(self.problems), np.int64)
+        self.losses = np.full(len(self.problems), _INITIAL_LOSS)
+        self._fixed = self._fixed_weights(examples)
+
+    def _fixed_weights(self, examples: Mapping[str, int]) -> np.ndarray:
+        scheme = self._mixing.scheme
+        if scheme in ("uniform", "adaptive"):
+            return np.ones(len(self.problems))
+        if scheme == "proportional":
+            return np.array([examples[p] for p in self.problems], float) ** (1.0 / self._mixing.temperature)
+        if scheme == "weighted":
+            return np.array([_parse_weights(self._mixing.weights, self.problems).get(p, 1.0) for p in self.problems])
+        raise HParamsError(f"mixing.scheme={scheme!r}; give uniform, proportional, weighted or adaptive")
+
+    @property
+    def needs_losses(self) -> bool:
+        """Whether `observe` must be called after each step."""
+        return self._mixing.scheme == "adaptive"
+
+    def probabilities(self) -> np.ndarray:
+        """Probability of each problem at this state `[problems]`."""
+        weights = self.losses if self.needs_losses else self._fixed
+        return weights / weights.sum()
+
+    def choose(self, step: int) -> tuple[str, int]:
+        """The problem of `step` and the number of its batch; counts the batch as used."""
+        if len(self.problems) > 1:
+            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, step])))
+            chosen = int(rng.choice(len(self.problems), p=self.probabilities()))
+        else:
+            chosen = 0
+        number = int(self.batches[chosen])
+        self.batches[chosen] += 1
+        return self.problems[chosen], number
+
+    def observe(self, problem: str, loss: float) -> None:
+        """Moves a problem's average loss (adaptive mixing)."""
+        i = self.problems.index(problem)
+        self.losses[i] = self._mixing.decay * self.losses[i] + (1 - self._mixing.decay) * loss
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """What a checkpoint keeps, by problem name."""
+        return {
+            p: {"batches": int(b), "loss": float(loss)} for p, b, loss in zip(self.problems, self.batches, self.losses)
+        }
+
+    def restore(self, state: Mapping[str, Mapping[str, float]]) -> None:
+        """The inverse of `state`; problems that the state lacks start afresh."""
+        for i, problem in enumerate(self.problems):
+            if problem in state:
+                self.batches[i] = int(state[problem]["batches"])
+                self.losses[i] = float(state[problem]["loss"])
+
+
+def _parse_weights(text: str, problems: Sequence[str]) -> dict[str, float]:
+    weights = {}
+    for item in filter(None, text.split("|")):
+        name, _, value = item.partition(":")
+        try:
+            weights[name] = float(value)
+        except ValueError:
+            raise HParamsError(f"mixing.weights item {item!r} is no problem:weight") from None
+        if name not in problems or weights[name] < 0:
+            raise HParamsError(f"mixing.weights item {item!r} names no problem of this run or is negative")
+    return weights

@@ -1,0 +1,158 @@
+"""What a problem declares: modalities, source, command token and metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from t2t_multimodel.data.specs import InputSpec, TargetSpec
+from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclasses.dataclass
+class Source:
+    """Where a problem reads raw examples, and what it could not read.
+
+    Args:
+        source_dir: the official distribution as the user has it, or None.
+        tmp_dir: a writable place for downloads and scratch, or None.
+        seed: seed of whatever is generated or sampled.
+        options: values of the problem's options (`Problem.options` overlaid by the user's).
+        strict: raise on the first bad example instead of dropping it.
+        warn: called with one line for each bad example.
+    """
+
+    source_dir: pathlib.Path | None = None
+    tmp_dir: pathlib.Path | None = None
+    seed: int = 0
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    strict: bool = False
+    warn: Callable[[str], None] = print
+    dropped: Counter = dataclasses.field(default_factory=Counter)
+
+    def drop(self, reason: str, where: str) -> None:
+        """Counts one dropped example and says which, or raises under `strict`.
+
+        Args:
+            reason: short and countable, e.g. ``"truncated image"``.
+            where: file, member and offset or line.
+        """
+        if self.strict:
+            raise BadExampleError(f"{where}: {reason}; mend the file or run without --strict to drop it")
+        self.dropped[reason] += 1
+        self.warn(f"{where}: {reason}; example dropped")
+
+    def skip(self, reason: str) -> None:
+        """Counts one example left out on purpose (a filter, an option); never fatal, no warning."""
+        self.dropped[reason] += 1
+
+
+class Problem:
+    """One task. Subclass, set the attributes, write `examples`, and register the class.
+
+    Attributes:
+        name: set by `register_problem`.
+        inputs, targets: specs of the two sides.
+        command: name of the learned command token that starts decoding, shared by problems that name the same;
+            unused for class labels.
+        metrics: names of the task's metrics beyond loss and accuracy, e.g. ``("bleu",)``.
+        options: names and default values of what a user may set by ``--problem_options=name=value``.
+        source_help: how to get the corpus, one line, shown when it is missing.
+        loss_weight: factor of this problem's loss in joint training.
+    """
+
+    name: str
+    inputs: InputSpec
+    targets: TargetSpec
+    command: str = ""
+    metrics: tuple[str, ...] = ()
+    options: Mapping[str, Any] = {}
+    source_help: str = "give --source_dir=FOLDER"
+    loss_weight: float = 1.0
+
+    def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
+        """Raw examples of one split, in a fixed order.
+
+        Args:
+            split: ``"train"``, ``"dev"`` or ``"test"``; a split the corpus lacks yields nothing.
+            source: where to read; bad examples go to `source.drop`.
+
+        Yields:
+            dicts with ``"inputs"`` and ``"targets"``, raw values as the specs say; further keys that start with
+            ``"meta/"`` (str or int) are kept in the record.
+
+        Raises:
+            SourceError: the corpus is missing or not in the expected layout.
+        """
+        raise NotImplementedError
+
+    def label_names(self, source: Source) -> list[str] | None:
+        """Names of the classes for people to read, or None."""
+        del source
+        return None
+
+    def prepare_input(self, value: str) -> Any:
+        """Turns one line given to the decoder into a raw input; text problems may tokenise here."""
+        return value
+
+    def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
+        """Turns a decoded target into the line that is printed.
+
+        Args:
+            tokens: decoded pieces; tree labels are `vocabulary.Label`.
+            text: the same as plain text.
+            inputs: the raw input, for outputs that repeat its words.
+        """
+        del tokens, inputs
+        return text
+
+    def require_source(self, source: Source) -> pathlib.Path:
+        """`source.source_dir`, or a SourceError that tells how to get the corpus."""
+        if source.source_dir is None:
+            raise SourceError(f"problem {self.name} reads a corpus; {self.source_help}")
+        if not source.source_dir.is_dir():
+            raise SourceError(f"--source_dir={source.source_dir} is no folder; {self.source_help}")
+        return source.source_dir
+
+
+def parse_options(problem: Problem, text: str) -> dict[str, Any]:
+    """Options of `problem`, its defaults overlaid by ``name=value,name=value``.
+
+    Values take the type of the default. Names of other problems' options are ignored when prefixed
+    ``problem.name=value`` with another problem's name.
+
+    Raises:
+        MultiModelError: an unknown option or a value of the wrong type.
+    """
+    from t2t_multimodel.registry import unknown_name_message
+
+    values = dict(problem.options)
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = item.partition("=")
+        owner, dot, short = name.rpartition(".")
+        if dot and owner != problem.name:
+            continue
+        if not equals or short not in values:
+            if dot or not equals:
+                raise MultiModelError(unknown_name_message(f"option of {problem.name}", short, values))
+            continue
+        values[short] = _parse_value(values[short], value, f"{problem.name}.{short}")
+    return values
+
+
+def _parse_value(default: Any, text: str, name: str) -> Any:
+    if isinstance(default, bool):
+        if text.lower() in ("true", "1", "yes"):
+            return True
+        if text.lower() in ("false", "0", "no"):
+            return False
+        raise MultiModelError(f"option {name}={text} is no boolean; give true or false")
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise MultiModelError(f"option {name}={text} is no {type(default).__name__}; give one") from None

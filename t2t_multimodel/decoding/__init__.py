@@ -1,0 +1,1 @@
+"""MultiModel: decoding."""

@@ -1,0 +1,37 @@
+"""The project's exception types: every message names a cause and a cure in one line."""
+
+
+class MultiModelError(Exception):
+    """Base of all errors a user can cause; commands print it as one line and exit with status 1."""
+
+
+class UnknownNameError(MultiModelError):
+    """A name (problem, suite, hparams set, hparam) is not registered."""
+
+
+class HParamsError(MultiModelError):
+    """An hparams override cannot be parsed or has a wrong type or value."""
+
+
+class SourceError(MultiModelError):
+    """A raw corpus is missing or not in the expected layout."""
+
+
+class BadExampleError(MultiModelError):
+    """One raw example cannot be read; it is dropped and counted, or fatal under --strict."""
+
+
+class DataError(MultiModelError):
+    """Generated data (shards, index, metadata) is missing, damaged or does not fit."""
+
+
+class VocabularyError(MultiModelError):
+    """A vocabulary is missing, damaged, or differs from the one a model or data set needs."""
+
+
+class CheckpointError(MultiModelError):
+    """A checkpoint is missing or does not fit the model, problems or hparams asked for."""
+
+
+class DecodeError(MultiModelError):
+    """An input given to the decoder cannot be read."""

@@ -1,0 +1,43 @@
+"""Products, reshapes and masks over the last axis, for static and dynamic shapes alike."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Reshapes `rows` `[-1, units]` to the leading shape of `x`: `[..., units]`, keeping what is known statically."""
+    static = [*x.shape[:-1], rows.shape[-1]]
+    if static.count(None) <= 1:
+        return tf.reshape(rows, [-1 if size is None else size for size in static])
+    y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [rows.shape[-1]]], 0))
+    y.set_shape(static)
+    return y
+
+
+def last_axis_product(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+    """Multiplies `[..., depth]` by `[depth, units]` in one 2-D product.
+
+    Args:
+        x: `[..., depth]`.
+        kernel: `[depth, units]`.
+        bias: `[units]` or None.
+
+    Returns:
+        `[..., units]`.
+    """
+    kernel = tf.convert_to_tensor(kernel)
+    y = tf.matmul(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]), kernel)
+    if bias is not None:
+        y = tf.nn.bias_add(y, tf.convert_to_tensor(bias))
+    return y if x.shape.rank == 2 else reshape_like(y, x)
+
+
+def apply_mask(x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Zeroes padding: `x` `[batch, time, depth]`, `mask` `[batch, time]` (True or 1 = real) or None."""
+    return x if mask is None else x * tf.cast(mask, x.dtype)[..., tf.newaxis]
+
+
+def mask_rows(mask: tf.Tensor | None, dtype: tf.DType) -> tf.Tensor | None:
+    """A mask `[batch, time]` as factors of rows, `[batch * time, 1]` of `dtype`; None stays None."""
+    return None if mask is None else tf.reshape(tf.cast(mask, dtype), [-1, 1])

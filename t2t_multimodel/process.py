@@ -1,0 +1,32 @@
+"""Settings of the whole process that commands make before TensorFlow is loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+# Parameters of glibc's mallopt(3).
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
+_TOP_PAD_BYTES = 1 << 28
+
+
+def keep_freed_memory() -> bool:
+    """Lets the C library keep memory that tensors gave back, in one pool, for the tensors of the next step.
+
+    By default every large buffer is mapped afresh, and its page faults cost a CPU training step more than a third of
+    its time (docs/performance.md).
+
+    Returns:
+        whether the C library is one that can be told so (glibc).
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    wanted = ((_M_ARENA_MAX, 1), (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    return all(mallopt(parameter, value) for parameter, value in wanted)
+
+
+def quieten_tensorflow() -> None:
+    """Leaves TensorFlow's start-up notices out of a command's output, unless the user asked for them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,188 @@
+"""Registered names: problems, suites and hparams sets, loaded lazily.
+
+A module registers a name with a literal string, `@register_problem("wsj_parsing")`, so that the name is found
+by reading the source and only the module that holds it is imported. User modules (``--t2t_usr_dir``) and the
+entry-point group ``t2t_multimodel.problems`` register the same way when they are imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from t2t_multimodel.errors import MultiModelError, UnknownNameError
+
+_ENTRY_POINT_GROUP = "t2t_multimodel.problems"
+
+
+class Registry:
+    """Names of one kind, found in the sources of one package.
+
+    Args:
+        kind: what the names stand for, used in error messages, e.g. ``"problem"``.
+        package: the package whose modules register such names.
+        function: name of the registering function as it stands in the sources.
+    """
+
+    def __init__(self, *, kind: str, package: str, function: str):
+        self.kind = kind
+        self.package = package
+        self._pattern = re.compile(rf"\b{function}\(\s*[\"']([\w]+)[\"']")
+        self._values: dict[str, Any] = {}
+
+    @functools.cached_property
+    def _modules(self) -> dict[str, str]:
+        """Name to module, read from the package's sources without importing them."""
+        spec = importlib.util.find_spec(self.package)
+        found = {}
+        for folder in spec.submodule_search_locations or ():
+            for path in sorted(pathlib.Path(folder).glob("*.py")):
+                for name in self._pattern.findall(path.read_text(encoding="utf-8")):
+                    found[name] = f"{self.package}.{path.stem}"
+        return found
+
+    def add(self, name: str, value: Any) -> None:
+        """Registers `value`; registering another object under the same name is an error."""
+        known = self._values.get(name)
+        if known is not None and getattr(known, "__module__", None) != getattr(value, "__module__", None):
+            raise MultiModelError(f"{self.kind} {name!r} is registered twice; rename one of the two")
+        self._values[name] = value
+
+    def names(self) -> list[str]:
+        """All registered names, sorted; imports nothing of the package."""
+        _load_entry_points()
+        return sorted({*self._values, *self._modules})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values or name in self._modules or name in self.names()
+
+    def get(self, name: str) -> Any:
+        """The registered object; imports the module that holds it if needed.
+
+        Raises:
+            UnknownNameError: the name is not registered; the nearest names are suggested.
+        """
+        if name not in self._values and name in self._modules:
+            importlib.import_module(self._modules[name])
+        if name not in self._values:
+            _load_entry_points()
+        if name not in self._values:
+            raise UnknownNameError(unknown_name_message(self.kind, name, self.names()))
+        return self._values[name]
+
+
+def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line that names the unknown name and the nearest known ones."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+_problems = Registry(kind="problem", package="t2t_multimodel.problems", function="register_problem")
+_suites = Registry(kind="suite", package="t2t_multimodel.problems", function="register_suite")
+_hparams_sets = Registry(kind="hparams set", package="t2t_multimodel.hparams", function="register_hparams")
+
+
+def register_problem(name: str) -> Callable[[type], type]:
+    """Class decorator: registers a Problem under `name` and sets its ``name`` attribute."""
+
+    def decorate(cls: type) -> type:
+        cls.name = name
+        _problems.add(name, cls)
+        return cls
+
+    return decorate
+
+
+def register_suite(name: str, problems: Iterable[str]) -> None:
+    """Registers a named list of problems, usable wherever ``--problem`` is."""
+    _suites.add(name, tuple(problems))
+
+
+def register_hparams(name: str) -> Callable[[Callable], Callable]:
+    """Function decorator: registers a function without arguments that returns an HParams."""
+
+    def decorate(function: Callable) -> Callable:
+        _hparams_sets.add(name, function)
+        return function
+
+    return decorate
+
+
+def problem(name: str) -> Any:
+    """A new instance of the problem registered as `name`."""
+    return _problems.get(name)()
+
+
+def problem_names() -> list[str]:
+    """Names of all registered problems."""
+    return _problems.names()
+
+
+def suite_names() -> list[str]:
+    """Names of all registered suites."""
+    return _suites.names()
+
+
+def hparams_names() -> list[str]:
+    """Names of all registered hparams sets."""
+    return _hparams_sets.names()
+
+
+def hparams(name: str) -> Any:
+    """The HParams of a registered set."""
+    return _hparams_sets.get(name)()
+
+
+def expand_problems(text: str) -> list[str]:
+    """Names in a ``--problem`` value: a problem, a suite, or a comma-separated list of both.
+
+    Raises:
+        UnknownNameError: a name is neither a problem nor a suite.
+        MultiModelError: the list is empty.
+    """
+    names: list[str] = []
+    for item in (part.strip() for part in text.split(",")):
+        if not item:
+            continue
+        if item in _suites:
+            names.extend(_suites.get(item))
+        elif item in _problems:
+            names.append(item)
+        else:
+            raise UnknownNameError(unknown_name_message("problem or suite", item, [*problem_names(), *suite_names()]))
+    if not names:
+        raise MultiModelError("no problem named; give --problem=NAME, a suite, or a comma-separated list")
+    return list(dict.fromkeys(names))
+
+
+def import_usr_dir(path: str) -> None:
+    """Imports a user's module or package folder so that what it registers can be named.
+
+    Raises:
+        MultiModelError: the folder does not exist.
+    """
+    folder = pathlib.Path(path).expanduser().resolve()
+    if not folder.is_dir():
+        raise MultiModelError(f"--t2t_usr_dir={path} is no folder; name the folder that holds your problem modules")
+    sys.path.insert(0, str(folder.parent if (folder / "__init__.py").exists() else folder))
+    if (folder / "__init__.py").exists():
+        importlib.import_module(folder.name)
+        return
+    for file in sorted(folder.glob("*.py")):
+        importlib.import_module(file.stem)
+
+
+@functools.cache
+def _load_entry_points() -> None:
+    for entry in importlib.metadata.entry_points(group=_ENTRY_POINT_GROUP):
+        entry.load()

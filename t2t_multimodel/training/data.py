@@ -1,0 +1,62 @@
+"""What a run needs to know of a data folder: its vocabulary and each problem's baseline."""
+
+from __future__ import annotations
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterable
+
+from t2t_multimodel.data import example_proto
+from t2t_multimodel.data.features import needs_vocabulary, target_key
+from t2t_multimodel.data.metadata import Metadata, metadata_path
+from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.data.records import RecordIndex
+from t2t_multimodel.data.specs import ClassLabelSpec
+from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.errors import DataError, VocabularyError
+from t2t_multimodel.training.baseline import Baseline
+from t2t_multimodel.training.task import Task
+
+
+def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -> Vocabulary | None:
+    """The vocabulary of a data folder, or None where no problem has text.
+
+    Raises:
+        DataError: the folder does not exist.
+        VocabularyError: there is none, or a problem's shards were made with another one.
+    """
+    if not pathlib.Path(data_dir).is_dir():
+        raise DataError(f"--data_dir={data_dir} is no folder; run t2t-datagen, or t2t-trainer --generate_data")
+    with_text = [problem for problem in problems if needs_vocabulary(problem)]
+    if not with_text:
+        return None
+    vocabulary = Vocabulary.load(data_dir)
+    for problem in with_text:
+        metadata = _metadata(data_dir, problem.name)
+        if metadata is not None and metadata.vocabulary != vocabulary.fingerprint:
+            raise VocabularyError(
+                f"{problem.name} in {data_dir} was generated with another vocabulary ({metadata.vocabulary},"
+                f" the folder's is {vocabulary.fingerprint}); generate the problems of a joint run together"
+            )
+    return vocabulary
+
+
+def task_baseline(task: Task, data_dir: str | pathlib.Path, train_index: RecordIndex) -> Baseline:
+    """The unigram or majority baseline from the training shards: from the metadata, else by reading them."""
+    metadata = _metadata(data_dir, task.name)
+    histogram = metadata.target_histogram if metadata is not None else None
+    if not histogram:
+        histogram = Counter()
+        for start in range(0, len(train_index), 1000):
+            for record in train_index.read(range(start, min(start + 1000, len(train_index)))):
+                histogram.update(example_proto.parse(record)[target_key(task.problem.inputs)].tolist())
+    if isinstance(task.problem.targets, ClassLabelSpec):
+        size = task.problem.targets.num_classes
+    else:
+        size = max([int(key) for key in histogram] + [Vocabulary.load(data_dir).size - 1]) + 1
+    return Baseline.from_histogram(histogram, size)
+
+
+def _metadata(data_dir: str | pathlib.Path, problem: str) -> Metadata | None:
+    """A problem's metadata, or None where its shards were not made by this project."""
+    return Metadata.load(data_dir, problem) if metadata_path(data_dir, problem).is_file() else None

@@ -1,0 +1,100 @@
+"""Adam in one fused pass over each variable, for custom loops under tf.distribute.
+
+Keras' Adam makes about ten element-wise passes over every variable and clips before gradients are summed over
+replicas; this one uses TensorFlow's fused kernel and clips the summed gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015) with global-norm clipping and decoupled weight decay.
+
+    A variable that a step does not reach (another problem's modality net) keeps its value and its moments, and its
+    bias correction counts its own updates alone.
+
+    Args:
+        variables: trainable variables by name. Create the optimizer within the strategy's scope.
+        optimizer: hparams group.
+
+    Call `apply` within a replica context; every replica applies the same summed gradients.
+    """
+
+    def __init__(self, variables: Mapping[str, tf.Variable], optimizer):
+        self._variables = dict(variables)
+        self._hparams = optimizer
+        self._position = {variable.ref(): i for i, variable in enumerate(self._variables.values())}
+        self._first = [self._slot(v) for v in self._variables.values()]
+        self._second = [self._slot(v) for v in self._variables.values()]
+        self._updates = tf.Variable(
+            tf.zeros([len(self._variables)]),
+            trainable=False,
+            name="adam_updates",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    @staticmethod
+    def _slot(variable: tf.Variable) -> tf.Variable:
+        return tf.Variable(
+            tf.zeros(variable.shape, variable.dtype),
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """Slots by name, as checkpoints keep them; the vector of update counts follows the order of names."""
+        named = {f"first/{name}": slot for name, slot in zip(self._variables, self._first)}
+        named |= {f"second/{name}": slot for name, slot in zip(self._variables, self._second)}
+        named["updates"] = self._updates
+        return named
+
+    def apply(
+        self, gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable], learning_rate: tf.Tensor
+    ) -> tf.Tensor:
+        """Clips `gradients` by their global norm and updates `variables`.
+
+        Args:
+            gradients: summed over replicas, one for each variable, dense.
+            variables: a subset of the optimizer's variables.
+            learning_rate: float32 scalar.
+
+        Returns:
+            the global norm before clipping.
+        """
+        norm = tf.linalg.global_norm(gradients)
+        if self._hparams.clip_norm:
+            scale = self._hparams.clip_norm / tf.maximum(norm, self._hparams.clip_norm)
+            gradients = [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
+        positions = [self._position[variable.ref()] for variable in variables]
+        reached = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
+        counts = self._updates.read_value() + reached
+        beta1_powers = tf.unstack(self._hparams.beta1**counts)
+        beta2_powers = tf.unstack(self._hparams.beta2**counts)
+        beta1, beta2, epsilon = (
+            tf.constant(value, tf.float32)
+            for value in (self._hparams.beta1, self._hparams.beta2, self._hparams.epsilon)
+        )
+        tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
+        for i, gradient, variable in zip(positions, gradients, variables):
+            decay = self._hparams.weight_decay
+            if decay and variable.shape.rank > 1:
+                tf.raw_ops.AssignSubVariableOp(
+                    resource=variable.handle, value=learning_rate * decay * tf.convert_to_tensor(variable)
+                )
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=self._first[i].handle,
+                v=self._second[i].handle,
+                beta1_power=beta1_powers[i],
+                beta2_power=beta2_powers[i],
+                lr=learning_rate,
+                beta1=beta1,
+                beta2=beta2,
+                epsilon=epsilon,
+                grad=gradient,
+            )
+        return norm

@@ -1,0 +1,103 @@
+"""The progress line and TensorBoard scalars of a training run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import defaultdict
+
+import tensorflow as tf
+
+
+def format_seconds(seconds: float) -> str:
+    """``h:mm:ss`` or ``m:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+class Progress:
+    """Collects the results of steps without waiting for them, and reports now and then.
+
+    Args:
+        train_steps: the last step.
+        start: the first step of this session.
+        summary_dir: folder of TensorBoard events.
+        seconds: time between lines.
+    """
+
+    def __init__(self, *, train_steps: int, start: int, summary_dir: str, seconds: float = 10.0):
+        self._train_steps, self._seconds = train_steps, seconds
+        self._writer = tf.summary.create_file_writer(summary_dir)
+        self._pending: list[tuple[str, dict]] = []
+        self._last_time, self._last_step = time.monotonic(), start
+        self._rate = 0.0
+
+    def add(self, step: int, problem: str, result: dict) -> None:
+        """Takes one step's result; prints a line when it is time. `step` counts from 1."""
+        self._pending.append((problem, result))
+        if time.monotonic() - self._last_time >= self._seconds or step == self._train_steps:
+            self.flush(step)
+
+    def restart_clock(self) -> None:
+        """Leaves the time that passed outside of training out of the rates."""
+        self._last_time = time.monotonic()
+
+    def flush(self, step: int) -> None:
+        """Prints the line and writes scalars for the steps since the last one."""
+        if not self._pending:
+            return
+        now = time.monotonic()
+        elapsed = max(now - self._last_time, 1e-9)
+        tokens = sum(float(result["targets"]) for _, result in self._pending)
+        rate = (step - self._last_step) / elapsed
+        self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
+        by_problem = defaultdict(list)
+        for problem, result in self._pending:
+            by_problem[problem].append(result)
+        means = {p: sum(float(r["loss"]) for r in results) / len(results) for p, results in by_problem.items()}
+        losses = " ".join(f"{problem} {loss:.2f}" for problem, loss in sorted(means.items()))
+        left = (self._train_steps - step) / max(self._rate, 1e-9)
+        print(
+            f"step {step}/{self._train_steps}  {tokens / elapsed:.0f} targets/s  {rate:.2f} steps/s"
+            f"  left {format_seconds(left)}  loss: {losses}",
+            file=sys.stderr,
+            flush=True,
+        )
+        self._write(step, means, by_problem, tokens / elapsed, rate)
+        self._pending.clear()
+        self._last_time, self._last_step = now, step
+
+    def _write(self, step, means, by_problem, tokens_per_second, steps_per_second) -> None:
+        last = self._pending[-1][1]
+        with self._writer.as_default(step=step):
+            for problem, results in by_problem.items():
+                tf.summary.scalar(f"loss/{problem}", means[problem])
+                accuracy = sum(float(r["token_accuracy"]) for r in results) / len(results)
+                tf.summary.scalar(f"token_accuracy/{problem}", accuracy)
+                self._write_load(problem, results[-1])
+            for name in ("learning_rate", "gradient_norm", "mixture_loss"):
+                tf.summary.scalar(f"train/{name}", last[name])
+            tf.summary.scalar("train/targets_per_second", tokens_per_second)
+            tf.summary.scalar("train/steps_per_second", steps_per_second)
+        self._writer.flush()
+
+    @staticmethod
+    def _write_load(problem: str, result: dict) -> None:
+        for part in ("encoder", "decoder"):
+            load = result.get(f"load_{part}")
+            if load is not None:
+                share = load / tf.maximum(tf.reduce_sum(load), 1e-9)
+                tf.summary.histogram(f"mixture_load_{part}/{problem}", share)
+                tf.summary.scalar(
+                    f"mixture_load_max_{part}/{problem}", tf.reduce_max(share) * tf.size(load, tf.float32)
+                )
+
+    def evaluation(self, records: list[dict]) -> None:
+        """Writes the scalars of an evaluation."""
+        for record in records:
+            with self._writer.as_default(step=record["step"]):
+                for name, value in record.items():
+                    if isinstance(value, float):
+                        tf.summary.scalar(f"{record['split']}_{name}/{record['problem']}", value)
+        self._writer.flush()

@@ -1,0 +1,60 @@
+import pytest
+
+from t2t_multimodel import registry
+from t2t_multimodel.errors import HParamsError, UnknownNameError
+from t2t_multimodel.hparams.base import HParams
+
+
+def test_every_set_survives_json():
+    for name in registry.hparams_names():
+        hparams = registry.hparams(name)
+        assert HParams.from_json(hparams.to_json()) == hparams
+
+
+def test_override_parses_by_the_type_of_the_default():
+    hparams = HParams().override(
+        "body.depth=64,kernel_sizes=3:5:7:9,regularization.dropout=0.25,mixing.scheme=adaptive,static_shapes=true"
+    )
+    assert hparams.body.depth == 64
+    assert hparams.body.kernel_sizes == (3, 5, 7, 9)
+    assert hparams.regularization.dropout == 0.25
+    assert hparams.mixing.scheme == "adaptive"
+    assert hparams.batching.static_shapes is True
+
+
+def test_override_leaves_the_original_alone():
+    hparams = HParams()
+    hparams.override("body.depth=64")
+    assert hparams.body.depth == 512
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("body.dept=3", "did you mean 'body.depth'"),
+        ("batch_token=5", "did you mean 'batching.batch_tokens'"),
+        ("body.depth=wide", "is no int"),
+        ("body.depth", "has no value"),
+        ("static_shapes=perhaps", "is no bool"),
+    ],
+)
+def test_bad_overrides_name_the_cure(text, message):
+    with pytest.raises(HParamsError, match=message):
+        HParams().override(text)
+
+
+def test_issue_defaults_of_the_base_set():
+    base = registry.hparams("multimodel_base")
+    assert (base.body.depth, base.body.num_heads) == (512, 8)
+    assert (base.mixture.num_experts, base.mixture.hidden, base.mixture.k) == (30, 1024, 4)
+    assert base.regularization.dropout == 0.1
+    assert base.batching.batch_tokens == 2048
+    assert (base.optimizer.schedule, base.optimizer.warmup_steps) == ("noam", 4000)
+    assert registry.hparams("multimodel_paper").mixture.num_experts == 240
+    assert registry.hparams("multimodel_paper_single").mixture.num_experts == 60
+    assert registry.hparams("multimodel_1p8").mixture.num_experts == 120
+
+
+def test_unknown_set_suggests_the_nearest():
+    with pytest.raises(UnknownNameError, match="multimodel_base"):
+        registry.hparams("multimodel_bas")

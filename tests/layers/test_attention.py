@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from layer_case import check_layer
+
+from t2t_multimodel.layers.attention import MultiHeadAttention
+from t2t_multimodel.layers.rng import StepRandom
+
+
+def _golden_layer(golden, heads, *shapes):
+    layer = MultiHeadAttention(heads, 16)
+    layer.build(*shapes)
+    for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("output", "output_transform")):
+        getattr(layer, f"{ours}_kernel").assign(golden[f"w:mha/{theirs}/kernel"])
+    return layer
+
+
+def test_golden_self(golden_dir):
+    golden = np.load(golden_dir / "multihead_attention_self.npz")
+    layer = _golden_layer(golden, 4, golden["query"].shape)
+    y = layer(tf.constant(golden["query"]), causal=True)
+    np.testing.assert_allclose(y, golden["y"], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mask_type", [tf.bool, tf.float32])
+def test_golden_memory(golden_dir, mask_type):
+    golden = np.load(golden_dir / "multihead_attention_memory.npz")
+    layer = _golden_layer(golden, 8, golden["query"].shape, golden["memory"].shape)
+    mask = tf.cast(golden["memory_padding"] == 0, mask_type)
+    y = layer(tf.constant(golden["query"]), memory=tf.constant(golden["memory"]), memory_mask=mask)
+    np.testing.assert_allclose(y, golden["y"], atol=1e-5, rtol=1e-5)
+
+
+def test_attention_is_a_layer(random):
+    query, memory = random.normal(size=(2, 5, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
+    check_layer(MultiHeadAttention(2, 8), query, causal=True)
+    check_layer(MultiHeadAttention(2, 12, dropout=0.3), query, memory, memory_mask=tf.sequence_mask([7, 3]))
+
+
+def test_no_output_sees_a_later_input(random):
+    x = random.normal(size=(1, 9, 8)).astype("float32")
+    layer = MultiHeadAttention(2, 8)
+    before = layer(tf.constant(x), causal=True).numpy()
+    x[:, 5:] += 1.0
+    after = layer(tf.constant(x), causal=True).numpy()
+    np.testing.assert_array_equal(before[:, :5], after[:, :5])
+    assert (before[:, 5:] != after[:, 5:]).any()
+
+
+def test_padding_changes_nothing(random):
+    query, memory = random.normal(size=(2, 4, 8)).astype("float32"), random.normal(size=(2, 6, 8)).astype("float32")
+    layer = MultiHeadAttention(2, 8)
+    expected = layer(tf.constant(query), memory=tf.constant(memory))
+    longer = tf.constant(np.pad(memory, [[0, 0], [0, 5], [0, 0]], constant_values=4.0))
+    y = layer(tf.constant(query), memory=longer, memory_mask=tf.sequence_mask([6, 6], 11))
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    padded_query = tf.constant(np.pad(query, [[0, 0], [0, 3], [0, 0]], constant_values=2.0))
+    own = layer(padded_query, memory_mask=tf.sequence_mask([4, 4], 7), causal=True)
+    np.testing.assert_allclose(own[:, :4], layer(tf.constant(query), causal=True), atol=1e-5)
+
+
+def test_dropout_is_deterministic(random):
+    x = tf.constant(random.normal(size=(2, 6, 8)), tf.float32)
+    layer = MultiHeadAttention(2, 8, dropout=0.5)
+    np.testing.assert_array_equal(layer(x, rng=StepRandom(0, 1)), layer(x, rng=StepRandom(0, 1)))
+    assert (layer(x, rng=StepRandom(0, 1)).numpy() != layer(x).numpy()).any()
+
+
+def test_nothing_to_attend_to_is_finite(random):
+    x = tf.constant(random.normal(size=(1, 3, 8)), tf.float32)
+    assert np.isfinite(MultiHeadAttention(2, 8)(x, memory_mask=tf.zeros([1, 3], tf.bool))).all()
+
+
+def test_bad_heads():
+    with pytest.raises(ValueError, match="3 heads"):
+        MultiHeadAttention(3, 8)

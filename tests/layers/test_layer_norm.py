@@ -1,0 +1,37 @@
+import numpy as np
+import tensorflow as tf
+from layer_case import assert_same, check_layer, gradients
+
+from t2t_multimodel.layers.layer_norm import LayerNorm, layer_norm
+
+
+def _plain(x, scale, bias):
+    mean = tf.reduce_mean(x, -1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(x - mean), -1, keepdims=True)
+    return (x - mean) / tf.sqrt(variance + 1e-6) * scale + bias
+
+
+def test_layer_norm_is_a_layer(random):
+    check_layer(LayerNorm(), random.normal(size=(2, 3, 8)).astype("float32"))
+
+
+def test_golden(golden_dir):
+    golden = np.load(golden_dir / "layer_norm.npz")
+    layer = LayerNorm()
+    layer.build(golden["x"].shape)
+    layer.scale.assign(golden["w:layer_norm/layer_norm_scale"])
+    layer.bias.assign(golden["w:layer_norm/layer_norm_bias"])
+    np.testing.assert_allclose(layer(tf.constant(golden["x"])), golden["y"], atol=1e-5, rtol=1e-5)
+
+
+def test_gradient_equals_the_plain_form(random):
+    x = tf.constant(random.normal(2.0, 3.0, (3, 5, 16)), tf.float32)
+    scale, bias = (tf.constant(random.normal(size=16), tf.float32) for _ in range(2))
+    assert_same(gradients(layer_norm, x, scale, bias), gradients(_plain, x, scale, bias))
+
+
+def test_constant_rows_give_the_bias():
+    layer = LayerNorm()
+    layer.build((None, 4))
+    layer.bias.assign([1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_allclose(layer(tf.fill([2, 4], 1e3)), [[1, 2, 3, 4]] * 2, atol=1e-3)

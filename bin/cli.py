@@ -28,6 +28,13 @@ def define_problem_flags() -> None:
     flags.DEFINE_bool("registry_help", False, "List all problems, suites and hparams sets, and stop.")
 
 
+def define_model_flags() -> None:
+    """Flags of the commands that use a trained model."""
+    flags.DEFINE_string("output_dir", None, "The training run.")
+    flags.DEFINE_string("checkpoint_path", None, "A checkpoint of it; the newest unless given.")
+    flags.DEFINE_string("decode_hparams", "", "batch_size=32,extra_length=100")
+
+
 def run_main(main: Callable[[Sequence[str]], object]) -> None:
     """Runs a command: the project's errors are printed as one line and give exit status 1.
 

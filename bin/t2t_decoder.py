@@ -14,12 +14,10 @@ FLAGS = flags.FLAGS
 def define_flags() -> None:
     """Defines this command's flags."""
     cli.define_problem_flags()
-    flags.DEFINE_string("output_dir", None, "The training run.")
-    flags.DEFINE_string("checkpoint_path", None, "A checkpoint of it; the newest unless given.")
+    cli.define_model_flags()
     flags.DEFINE_string("decode_from_file", None, "Inputs, one a line; for pictures and sound a path a line.")
     flags.DEFINE_string("decode_to_file", None, "Outputs, one a line, in the order of the inputs.")
     flags.DEFINE_bool("decode_interactive", False, "Read inputs from the terminal.")
-    flags.DEFINE_string("decode_hparams", "", "batch_size=32,extra_length=100")
 
 
 def main(_) -> None:

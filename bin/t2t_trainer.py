@@ -23,7 +23,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
     flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
-    flags.DEFINE_bool("describe", False, "Print parameter counts of the model and stop.")
+    flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set (or of all, with 'all') and stop.")
 
 
 def main(_) -> None:
@@ -32,6 +32,9 @@ def main(_) -> None:
         cli.print_registry()
         return
     cli.prepare()
+    if FLAGS.describe:
+        _describe()
+        return
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
     hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
@@ -57,6 +60,26 @@ def main(_) -> None:
         )
     )
     print(format_table(records))
+
+
+def _describe() -> None:
+    """Prints parameter counts, with the modality nets of --problem or of text alone."""
+    from t2t_multimodel.data.specs import SymbolSpec
+    from t2t_multimodel.training import describe
+
+    problems = [registry.problem(name) for name in registry.expand_problems(FLAGS.problem)] if FLAGS.problem else []
+    specs = {spec for problem in problems for spec in (problem.inputs, problem.targets)} | {SymbolSpec()}
+    names = registry.hparams_names() if FLAGS.hparams_set == "all" else [FLAGS.hparams_set]
+    parts = {
+        name: describe.parameters_by_part(
+            registry.hparams(name).override(FLAGS.hparams), vocab_size=describe.VOCAB_SIZE, specs=specs
+        )
+        for name in names
+    }
+    if len(names) == 1:
+        print(describe.format_parts(parts[names[0]]))
+    else:
+        print(describe.format_parts({name: sum(counts.values()) for name, counts in parts.items()}, total=False))
 
 
 def run() -> None:

@@ -31,7 +31,7 @@ def multimodel_tiny() -> HParams:
         modalities__audio_strided_blocks=5,
         modalities__audio_frequency="merge",
         modalities__audio_bands=40,
-        optimizer__learning_rate=1.0,
+        optimizer__learning_rate=0.4,
         optimizer__warmup_steps=400,
         optimizer__beta1=0.9,
         optimizer__beta2=0.98,
@@ -46,6 +46,9 @@ def multimodel_mini() -> HParams:
     """Trains the mini suite on two CPU cores in minutes: the paper's parts, fewer of each."""
     return multimodel_tiny().override(
         body__depth=96,
+        optimizer__schedule="cosine",
+        optimizer__learning_rate=2e-3,
+        optimizer__warmup_steps=200,
         body__encoder_blocks=4,
         body__mixer_blocks=1,
         body__decoder_blocks=2,

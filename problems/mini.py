@@ -15,6 +15,7 @@ from t2t_multimodel.data.vocabulary import Label
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.problems import mini_english, mini_french, mini_german, mini_render, mini_synth, mini_world
 from t2t_multimodel.problems.media import AudioInputMixin, ImageInputMixin
+from t2t_multimodel.problems.tree_output import TreeOutputMixin
 from t2t_multimodel.registry import register_problem, register_suite
 
 _IMAGE_SIZE = 48
@@ -126,7 +127,7 @@ class MiniSpeech(AudioInputMixin, MiniProblem):
 
 
 @register_problem("mini_parsing")
-class MiniParsing(MiniProblem):
+class MiniParsing(TreeOutputMixin, MiniProblem):
     """Constituency tree of an English sentence, linearized without its words."""
 
     inputs = SymbolSpec()
@@ -142,11 +143,6 @@ class MiniParsing(MiniProblem):
             "inputs": " ".join(mini_english.leaves(tree)),
             "targets": [Label(label) for label in mini_english.linearize(tree)],
         }
-
-    def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
-        """The labels, separated by spaces: ``S NP DT NN /NP VP VBZ /VP /S``."""
-        del text, inputs
-        return " ".join(tokens)
 
 
 class MiniTranslation(MiniProblem):

@@ -7,13 +7,14 @@ import gzip
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from t2t_multimodel.data import trees
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
-from t2t_multimodel.problems import trees
+from t2t_multimodel.problems.tree_output import TreeOutputMixin
 from t2t_multimodel.registry import register_problem
 
 _SECTIONS = {"train": range(2, 22), "dev": range(22, 23), "test": range(23, 24)}
@@ -139,7 +140,7 @@ def _parse(text: str) -> tuple[trees.Tree | None, str]:
 
 
 @register_problem("wsj_parsing")
-class WsjParsing(Problem):
+class WsjParsing(TreeOutputMixin, Problem):
     """Sections 02-21 for training, 22 for dev, 23 for test, of Penn Treebank 3 (LDC99T42).
 
     Inputs are the words of the tree as the treebank writes them (``-LRB-``, ``1\\/2``), targets its linearization.
@@ -181,20 +182,3 @@ class WsjParsing(Problem):
         """Words separated by blanks, brackets in the treebank's spelling; words are not split further."""
         spelled = re.sub(r"[(){}]", lambda match: f" {_BRACKETS[match[0]]} ", value)
         return " ".join(trees.split_words(spelled))
-
-    def decode_tree(self, tokens: Sequence[str], inputs: str) -> tuple[trees.Tree, int]:
-        """The tree a decoded target stands for, over the words of its input.
-
-        Args:
-            tokens: decoded labels and, if the model was trained so, words.
-            inputs: the raw input.
-
-        Returns:
-            the tree and how many repairs it took.
-        """
-        return trees.delinearize(tokens, trees.split_words(inputs))
-
-    def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
-        """The tree with its words, in brackets on one line, repaired where malformed."""
-        del text
-        return trees.to_brackets(self.decode_tree(tokens, inputs)[0])

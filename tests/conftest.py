@@ -25,3 +25,62 @@ def corpora_dir() -> pathlib.Path:
 def golden_dir() -> pathlib.Path:
     """Golden vectors of Tensor2Tensor's functions (GOLDEN_DIR)."""
     return _folder("GOLDEN_DIR", "golden")
+
+
+def pytest_configure(config):
+    """The suite runs as the commands do: TensorFlow quiet, freed memory kept."""
+    del config
+    from t2t_multimodel import process
+
+    process.quieten_tensorflow()
+    process.keep_freed_memory()
+
+
+MINI_PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
+TINY_HPARAMS = (
+    "body.depth=16,body.num_heads=2,body.encoder_blocks=2,body.mixer_blocks=1,body.decoder_blocks=2,"
+    "body.attention_conv_blocks=1,mixture.num_experts=3,mixture.hidden=16,mixture.k=2,modalities.image_size=32,"
+    "modalities.image_entry_filters=4:8:8:12,modalities.audio_bands=8,modalities.audio_blocks=2,"
+    "modalities.audio_strided_blocks=2,modalities.audio_filters=2,modalities.class_exit_widths=1:1:1:1,"
+    "batching.batch_tokens=256,batching.image_batch=8,batching.audio_batch_seconds=12,optimizer.warmup_steps=20"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_hparams():
+    """The whole model at a size that traces and trains in seconds."""
+    from t2t_multimodel import registry
+
+    return registry.hparams("multimodel_mini").override(TINY_HPARAMS)
+
+
+@pytest.fixture(scope="session")
+def mini_data(tmp_path_factory) -> pathlib.Path:
+    """The mini suite, generated small."""
+    from t2t_multimodel import registry
+    from t2t_multimodel.data import datagen
+
+    folder = tmp_path_factory.mktemp("mini_data")
+    options = "train_examples=120,dev_examples=24,test_examples=8"
+    datagen.generate(registry.expand_problems("mini"), folder, seed=1, num_shards=2, num_workers=1, options=options)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mini_run(mini_data, tiny_hparams, tmp_path_factory) -> pathlib.Path:
+    """A model trained for a few steps on three mini problems of three input modalities."""
+    from t2t_multimodel.training.trainer import TrainConfig, train
+
+    folder = tmp_path_factory.mktemp("mini_run")
+    train(
+        TrainConfig(
+            problems=MINI_PROBLEMS,
+            hparams=tiny_hparams,
+            data_dir=str(mini_data),
+            output_dir=str(folder),
+            train_steps=12,
+            eval_steps=1,
+            seed=1,
+        )
+    )
+    return folder

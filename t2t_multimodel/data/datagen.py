@@ -24,7 +24,7 @@ from t2t_multimodel.data.datagen_vocabulary import RawCache, shared_vocabulary
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import SPLITS, Problem, Source, parse_options
 from t2t_multimodel.data.progress import table
-from t2t_multimodel.data.records import RecordIndex, print_warning, shard_paths
+from t2t_multimodel.data.records import print_warning, shard_paths
 from t2t_multimodel.data.specs import AudioSpec, ImageSpec
 from t2t_multimodel.data.workers import Encoder, Workers
 from t2t_multimodel.errors import DataError, MultiModelError
@@ -313,8 +313,6 @@ def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Work
             meta.target_histogram = histogram
             if not stats.examples:
                 raise DataError(f"{name} has no training examples{_dropped(stats)}; {job.problem.source_help}")
-        if stats.shards:
-            RecordIndex.load_or_build(run.data_dir, name, split, strict=True, mapper=workers.map)
     meta.label_names = job.problem.label_names(job.source(run, warn=lambda line: None))
     meta.save(run.data_dir)
     run.report(f"{name}: {sum(stats.examples for stats in meta.splits.values()):,} examples written")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from t2t_multimodel.data.files import write_atomically
 from t2t_multimodel.data.metadata import SplitStats
 from t2t_multimodel.data.progress import Progress
-from t2t_multimodel.data.records import shard_name
+from t2t_multimodel.data.records import RecordIndex, shard_name
 from t2t_multimodel.data.shuffle import Scatterer, ShuffleTask, run_task
 from t2t_multimodel.data.workers import Encoder, Workers, chunks
 
@@ -88,7 +88,7 @@ class SplitWriter:
         scatterer = Scatterer(self._scattered(), self._run.seed)
         with Progress(f"{self._name}: encoding", "examples", len(cached.examples) if cached else None) as progress:
             for chunk in self._workers.map(self._encoder, chunks(examples)):
-                scatterer.add(chunk.records)
+                scatterer.add(chunk.records, list(zip(chunk.input_lengths.tolist(), chunk.target_lengths.tolist())))
                 stats.add(chunk.input_lengths, chunk.target_lengths)
                 histogram.update(dict(zip(chunk.target_ids.tolist(), chunk.target_counts.tolist())))
                 progress.add(len(chunk.records))
@@ -98,15 +98,22 @@ class SplitWriter:
         return stats, dict(sorted(histogram.items()))
 
     def _place(self) -> None:
-        """Turns scatter files into shards; a shard that is there was finished by an earlier run."""
+        """Turns scatter files into shards and indexes them; a shard that is there was finished by an earlier run."""
         shuffled = self._split == "train"
         tasks = [
             ShuffleTask(scattered, path, (self._run.seed, shard) if shuffled else None)
             for shard, (scattered, path) in enumerate(zip(self._scattered(), self._paths()))
         ]
         with Progress(f"{self._name}: writing", "shards", len(tasks)) as progress:
-            for _ in self._workers.map(run_task, tasks):
+            tables = []
+            for table in self._workers.map(run_task, tasks):
+                tables.append(table)
                 progress.add()
+        name, folder = self._job.problem.name, self._run.data_dir
+        if any(table is None for table in tables):
+            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map)
+        else:
+            RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)
 
     def _load_state(self) -> tuple[SplitStats, dict[int, int]] | None:
         try:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,21 +35,13 @@ def _size(value: int) -> bytes:
     return _SMALL[value] if value < len(_SMALL) else varint(value)
 
 
-def _field(data: bytes) -> bytes:
-    """Field 1 of wire type 2 with `data` in it."""
-    return b"\x0a" + _size(len(data)) + data
-
-
 def packed_int64(values: Sequence[int]) -> bytes:
     """The body of a packed repeated int64 field."""
     if isinstance(values, np.ndarray):
         values = values.tolist()
-    try:
-        if min(values, default=0) >= 0:
-            return b"".join([_SMALL[value] for value in values])
-    except IndexError:
-        pass
-    return b"".join([varint(value) for value in values])
+    if values and min(values) >= 0 and max(values) < len(_SMALL):
+        return b"".join(map(_SMALL.__getitem__, values))
+    return b"".join(map(varint, values))
 
 
 def serialize(features: Mapping[str, bytes | np.ndarray | Sequence[int]]) -> bytes:
@@ -61,17 +54,24 @@ def serialize(features: Mapping[str, bytes | np.ndarray | Sequence[int]]) -> byt
     for name in sorted(features):
         value = features[name]
         if isinstance(value, bytes):
-            feature = b"\x0a" + _nested(_field(value))
+            tag, content = b"\x0a", value
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            feature = b"\x12" + _nested(_field(np.ascontiguousarray(value, "<f4").tobytes()))
+            tag, content = b"\x12", np.ascontiguousarray(value, "<f4").tobytes()
         else:
-            feature = b"\x1a" + _nested(_field(packed_int64(value)))
-        entries.append(_field(_field(name.encode("utf-8")) + b"\x12" + _nested(feature)))
-    return _field(b"".join(entries))
+            tag, content = b"\x1a", packed_int64(value)
+        values = b"\x0a" + _size(len(content)) + content
+        feature = tag + _size(len(values)) + values
+        entry = _key(name) + _size(len(feature)) + feature
+        entries.append(b"\x0a" + _size(len(entry)) + entry)
+    joined = b"".join(entries)
+    return b"\x0a" + _size(len(joined)) + joined
 
 
-def _nested(data: bytes) -> bytes:
-    return _size(len(data)) + data
+@functools.lru_cache(maxsize=1024)
+def _key(name: str) -> bytes:
+    """The key of a map entry and the tag of its value."""
+    encoded = name.encode("utf-8")
+    return b"\x0a" + _size(len(encoded)) + encoded + b"\x12"
 
 
 def value_counts(example: bytes) -> dict[str, int]:

@@ -111,6 +111,16 @@ class Problem:
         del tokens, inputs
         return text
 
+    def count_repairs(self, tokens: list[str], inputs: Any) -> int | None:
+        """How many repairs `present_output` made to a malformed output; None where every output is well-formed.
+
+        Args:
+            tokens: decoded pieces, as `present_output` takes them.
+            inputs: the raw input.
+        """
+        del tokens, inputs
+        return None
+
     def require_source(self, source: Source) -> pathlib.Path:
         """`source.source_dir`, or a SourceError that tells how to get the corpus."""
         if source.source_dir is None:

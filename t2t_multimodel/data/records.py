@@ -145,7 +145,7 @@ class RecordIndex:
             DataError: shards are missing, or `strict` and damaged.
         """
         paths = shard_paths(data_dir, problem, split)
-        file = pathlib.Path(data_dir) / f"{problem}-{split}.index.npz"
+        file = _index_path(data_dir, problem, split)
         stamps = _stamps(paths)
         index = cls._load(file, paths, stamps)
         if index is None or (strict and index.skipped):
@@ -165,16 +165,32 @@ class RecordIndex:
     ) -> RecordIndex:
         """Reads and checks all records of `paths`; arguments as for `load_or_build`."""
         skipped, tables = 0, []
-        for number, (table, damage) in enumerate(mapper(_index_file, paths)):
+        for table, damage in mapper(_index_file, paths):
             for line in damage:
                 if strict:
                     raise DataError(f"{line}; generate the data again, or run without --strict to skip it")
                 warn(f"{line}; skipped")
             skipped += len(damage)
-            tables.append(np.insert(table, 0, number, axis=1))
-        joined = np.concatenate(tables) if tables else np.zeros((0, 5), np.int64)
+            tables.append(table)
+        return cls.of_tables(paths, tables, skipped)
+
+    @classmethod
+    def of_tables(cls, paths: Sequence[pathlib.Path], tables: Sequence[np.ndarray], skipped: int = 0) -> RecordIndex:
+        """The index of shards whose records are known.
+
+        Args:
+            paths: the shards.
+            tables: for each shard `[records, 4]` offset and length of the payload, lengths of the two sides.
+            skipped: number of damaged places.
+        """
+        numbered = [np.insert(table, 0, number, axis=1) for number, table in enumerate(tables)]
+        joined = np.concatenate(numbered) if numbered else np.zeros((0, 5), np.int64)
         arrays = {name: joined[:, at].astype(dtype) for at, (name, dtype) in enumerate(cls._ARRAYS.items())}
         return cls(paths, arrays, skipped)
+
+    def save(self, data_dir: str | os.PathLike, problem: str, split: str) -> None:
+        """Writes `<problem>-<split>.index.npz`, bound to sizes and times of the shards."""
+        self._save(_index_path(data_dir, problem, split), _stamps(self.paths))
 
     def read(self, rows: np.ndarray | Sequence[int]) -> list[bytes]:
         """The payloads of the records `rows`, in that order; thread-safe.
@@ -290,6 +306,10 @@ def _batches(path: str | os.PathLike) -> Iterator[tuple[list[tuple[int, bytes, i
                 yield batch, None
                 batch, pending = [], 0
     yield batch, None
+
+
+def _index_path(data_dir: str | os.PathLike, problem: str, split: str) -> pathlib.Path:
+    return pathlib.Path(data_dir) / f"{problem}-{split}.index.npz"
 
 
 def _first(counts: dict[str, int], names: tuple[str, ...]) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -21,7 +20,10 @@ from t2t_multimodel.data.records import FOOTER_BYTES, HEADER_BYTES
 
 MEMORY_BYTES = 1 << 28
 _BUFFER_BYTES = 1 << 25
-_LENGTH = struct.Struct("<Q")
+# An entry of a scatter file: lengths of the two sides, then the record as a TFRecord file has it.
+_LENGTHS = struct.Struct("<II")
+_ENTRY = struct.Struct("<IIQ")
+_ENTRY_REST = HEADER_BYTES - 8 + FOOTER_BYTES
 
 
 class Scatterer:
@@ -39,13 +41,17 @@ class Scatterer:
         for path in self._paths:
             path.write_bytes(b"")
 
-    def add(self, framed: Sequence[bytes]) -> None:
-        """Takes the next records, framed."""
-        draws = hash_numbers(self._seed, self._count, len(framed)) % np.uint64(len(self._paths))
-        for record, shard in zip(framed, draws.tolist()):
-            self._buffers[shard].append(record)
-        self._count += len(framed)
-        self._buffered += sum(map(len, framed))
+    def add(self, framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> None:
+        """Takes the next records, framed, and the lengths of their two sides."""
+        self.deal([_LENGTHS.pack(*sides) + record for sides, record in zip(lengths, framed)])
+
+    def deal(self, entries: Sequence[bytes]) -> None:
+        """Takes entries of another scatter file."""
+        draws = hash_numbers(self._seed, self._count, len(entries)) % np.uint64(len(self._paths))
+        for entry, shard in zip(entries, draws.tolist()):
+            self._buffers[shard].append(entry)
+        self._count += len(entries)
+        self._buffered += sum(map(len, entries))
         if self._buffered >= _BUFFER_BYTES:
             self.flush()
 
@@ -68,21 +74,51 @@ class ShuffleTask:
     seed: tuple[int, ...] | None
     memory: int = MEMORY_BYTES
 
-    def __call__(self) -> None:
-        """Writes the shard, unless it is there already, and removes the scatter file."""
+    def __call__(self) -> np.ndarray | None:
+        """Writes the shard and removes the scatter file.
+
+        Returns:
+            `[records, 4]` offset and length of the payload, and lengths of the sides, in the order of the shard; None
+            if the shard was there already.
+        """
+        table = None
         if not self.shard.exists():
-            with atomic_file(self.shard) as file:
+            writer = _ShardWriter()
+            with atomic_file(self.shard) as writer.file:
                 if self.seed is None:
-                    with open(self.scattered, "rb") as scattered:
-                        shutil.copyfileobj(scattered, file, 1 << 20)
+                    for entries in _stream(self.scattered):
+                        writer.write(entries)
                 else:
-                    _shuffle(self.scattered, file, self.seed, self.memory)
+                    _shuffle(self.scattered, writer, self.seed, self.memory)
+            table = writer.table()
         self.scattered.unlink(missing_ok=True)
+        return table
 
 
-def run_task(task: ShuffleTask) -> None:
+class _ShardWriter:
+    """Writes the records of entries to `file` and keeps where they went."""
+
+    file: BinaryIO
+
+    def __init__(self):
+        self._rows: list[tuple[int, int, int, int]] = []
+        self._at = 0
+
+    def write(self, entries: Sequence[bytes]) -> None:
+        for entry in entries:
+            size = len(entry) - _LENGTHS.size
+            payload = size - HEADER_BYTES - FOOTER_BYTES
+            self._rows.append((self._at + HEADER_BYTES, payload, *_LENGTHS.unpack_from(entry)))
+            self._at += size
+        self.file.write(b"".join([entry[_LENGTHS.size :] for entry in entries]))
+
+    def table(self) -> np.ndarray:
+        return np.array(self._rows, np.int64).reshape(-1, 4)
+
+
+def run_task(task: ShuffleTask) -> np.ndarray | None:
     """Runs a task; a function so that a pool can be given it."""
-    task()
+    return task()
 
 
 def hash_numbers(seed: int, start: int, count: int) -> np.ndarray:
@@ -100,35 +136,42 @@ def _mix(value: np.ndarray) -> np.ndarray:
         return value ^ (value >> np.uint64(31))
 
 
-def _shuffle(path: pathlib.Path, out: BinaryIO, seed: tuple[int, ...], memory: int) -> None:
+def _shuffle(path: pathlib.Path, writer: _ShardWriter, seed: tuple[int, ...], memory: int) -> None:
     size = path.stat().st_size
     if size <= memory:
-        framed = _split(path.read_bytes())
-        order = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed))).permutation(len(framed))
-        out.write(b"".join([framed[at] for at in order.tolist()]))
+        entries = _split(path.read_bytes())
+        order = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed))).permutation(len(entries))
+        writer.write([entries[at] for at in order.tolist()])
         return
     parts = -(-2 * size // memory)
     paths = [path.with_name(f"{path.name}.{part}") for part in range(parts)]
     scatterer = Scatterer(paths, int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
-    for record in _stream(path):
-        scatterer.add([record])
+    for entries in _stream(path):
+        scatterer.deal(entries)
     scatterer.flush()
     for part, part_path in enumerate(paths):
-        _shuffle(part_path, out, (*seed, part), max(memory, part_path.stat().st_size))
+        _shuffle(part_path, writer, (*seed, part), max(memory, part_path.stat().st_size))
         part_path.unlink()
 
 
 def _split(data: bytes) -> list[bytes]:
-    """The framed records in a file's bytes."""
-    framed, at = [], 0
+    """The entries in a scatter file's bytes."""
+    entries, at = [], 0
     while at < len(data):
-        end = at + HEADER_BYTES + _LENGTH.unpack_from(data, at)[0] + FOOTER_BYTES
-        framed.append(data[at:end])
+        end = at + _ENTRY.size + _ENTRY.unpack_from(data, at)[2] + _ENTRY_REST
+        entries.append(data[at:end])
         at = end
-    return framed
+    return entries
 
 
-def _stream(path: pathlib.Path) -> Iterator[bytes]:
+def _stream(path: pathlib.Path) -> Iterator[list[bytes]]:
+    """The entries of a scatter file in lists of bounded size."""
+    entries, size = [], 0
     with open(path, "rb") as file:
-        while header := file.read(HEADER_BYTES):
-            yield header + file.read(_LENGTH.unpack_from(header)[0] + FOOTER_BYTES)
+        while head := file.read(_ENTRY.size):
+            entries.append(head + file.read(_ENTRY.unpack(head)[2] + _ENTRY_REST))
+            size += len(entries[-1])
+            if size >= _BUFFER_BYTES:
+                yield entries
+                entries, size = [], 0
+    yield entries

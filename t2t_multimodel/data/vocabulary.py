@@ -159,24 +159,16 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text, without the end id."""
-        if not text:
-            return []
-        if _UNSAFE.search(text):
-            return self._encode_unsafe(" " + text)
-        return self._processor.encode(" " + text)
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text; much faster than one call a text."""
-        unsafe = [index for index, text in enumerate(texts) if not text or _UNSAFE.search(text)]
-        if not unsafe:
+        if all(texts) and not _unsafe("".join(texts)):
             return self._processor.encode([" " + text for text in texts], num_threads=1)
-        safe = list(texts)
-        for index in unsafe:
-            safe[index] = ""
-        encoded = self._processor.encode([" " + text for text in safe], num_threads=1)
-        for index in unsafe:
-            encoded[index] = self.encode(texts[index])
-        return encoded
+        apart = [not text or _unsafe(text) for text in texts]
+        whole = [" " + text for text, alone in zip(texts, apart) if not alone]
+        encoded = iter(self._processor.encode(whole, num_threads=1))
+        return [self._encode_unsafe(text) if alone else next(encoded) for text, alone in zip(texts, apart)]
 
     def encode_mixed(self, tokens: Sequence[str]) -> list[int]:
         """Ids of words and labels: each `Label` is one id, runs of plain words are joined by a blank and encoded."""
@@ -268,6 +260,9 @@ class Vocabulary:
         return runs
 
     def _encode_unsafe(self, text: str) -> list[int]:
+        if not text:
+            return []
+        text = " " + text
         ids: list[int] = []
         for part in _UNSAFE.split(text):
             if _UNSAFE.match(part):
@@ -285,6 +280,16 @@ class Vocabulary:
             table[index] = bytes([value])
         table[UNK_ID] = "\ufffd".encode()
         return table
+
+
+def _unsafe(text: str) -> bool:
+    if _BLANK in text:
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _text(data: bytes) -> str:

@@ -8,7 +8,7 @@ import random
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from t2t_multimodel.data.example_proto import varint
 from t2t_multimodel.errors import VocabularyError
@@ -71,12 +71,13 @@ def train(texts: Iterable[str], size: int, seed: int = 0) -> bytes:
     for text in texts:
         for sentence in _sentences(text):
             sample.add(sentence)
-    if not sample.texts:
+    words = _count_words(sample.texts)
+    if not words:
         raise VocabularyError("no text to learn a vocabulary from; check the training split of the problems")
     room = size - _FIXED_PIECES
     if room < 2:
         raise VocabularyError(f"--vocab_size leaves {room} subwords beside bytes and labels; raise it by some hundreds")
-    return _add_words(_train(_without_rare_characters(sample.texts, room), size), sample.texts, size)
+    return _add_words(_train(_without_rare_characters(words, room), size), words, size)
 
 
 def append_pieces(model: bytes, pieces: Iterable[str] = (), labels: Iterable[str] = ()) -> tuple[bytes, dict[str, int]]:
@@ -124,7 +125,7 @@ def _piece_field(piece: str, score: float, kind: int) -> bytes:
     return b"\x0a" + varint(len(body)) + body
 
 
-def _add_words(model: bytes, texts: list[str], size: int) -> bytes:
+def _add_words(model: bytes, words: Mapping[str, int], size: int) -> bytes:
     """Fills the room a model leaves with frequent words that it splits.
 
     The trainer draws its candidates from substrings that several different words share, so that text of few words
@@ -136,50 +137,61 @@ def _add_words(model: bytes, texts: list[str], size: int) -> bytes:
     room = size - processor.get_piece_size()
     if room <= 0:
         return model
-    counts = Counter(word for text in texts for word in text.split(" ") if word.isalpha() and len(word) <= _WORD_CHARS)
-    total = sum(counts.values())
-    chosen = sorted((-count, word) for word, count in counts.items() if count >= _WORD_COUNT)
+    total = sum(words.values())
+    usual = [word for word in words if words[word] >= _WORD_COUNT and len(word) <= _WORD_CHARS and word.isalpha()]
     parts = [model]
-    for count, word in chosen:
+    for word in sorted(usual, key=lambda word: (-words[word], word)):
         if len(parts) > room:
             break
         if len(processor.encode(" " + word)) > 1:
-            parts.append(_piece_field(f"\u2581{word}", math.log(-count / total), _NORMAL))
+            parts.append(_piece_field(f"\u2581{word}", math.log(words[word] / total), _NORMAL))
     return b"".join(parts)
 
 
 def _sentences(text: str) -> Iterator[str]:
     clean = _UNTRAINABLE.sub(" ", text)
     for start in range(0, len(clean), _MAX_SENTENCE_CHARS):
-        sentence = clean[start : start + _MAX_SENTENCE_CHARS]
-        if sentence and not sentence.isspace():
-            yield " " + sentence
+        yield clean[start : start + _MAX_SENTENCE_CHARS]
 
 
-def _without_rare_characters(texts: list[str], room: int) -> list[str]:
-    """The texts with blanks for characters that do not deserve a piece: those go by bytes.
+def _count_words(texts: list[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for start in range(0, len(texts), 10_000):
+        counts.update(" ".join(texts[start : start + 10_000]).split(" "))
+    return Counter({word: count for word, count in counts.items() if word and not word.isspace()})
+
+
+def _without_rare_characters(words: Mapping[str, int], room: int) -> Counter[str]:
+    """The words with blanks for characters that do not deserve a piece: those go by bytes.
 
     Characters take at most half of `room`; those rarer than one in a million take nothing.
     """
-    counts = Counter()
-    for start in range(0, len(texts), 10_000):
-        counts.update("".join(texts[start : start + 10_000]))
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for char in word:
+            counts[char] += count
     least = sum(counts.values()) * _RARE
     ranked = sorted(counts, key=lambda char: (-counts[char], char))
     rare = [char for rank, char in enumerate(ranked) if rank >= max(1, room // 2) or counts[char] < least]
-    if not rare:
-        return texts
     table = dict.fromkeys(map(ord, rare), " ")
-    return [text.translate(table) for text in texts]
+    usual: Counter[str] = Counter()
+    for word, count in words.items():
+        for part in word.translate(table).split(" "):
+            if part:
+                usual[part] += count
+    return usual
 
 
-def _train(texts: list[str], size: int) -> bytes:
+def _train(words: Mapping[str, int], size: int) -> bytes:
     import sentencepiece
 
+    ordered = sorted(words.items(), key=lambda item: (-item[1], item[0]))
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts),
+            # Words with their counts instead of sentences: the same model in half the time.
+            sentence_iterator=(f" {word}\t{count}" for word, count in ordered),
+            input_format="tsv",
             model_writer=model,
             model_type="unigram",
             vocab_size=size,
@@ -191,6 +203,7 @@ def _train(texts: list[str], size: int) -> bytes:
             add_dummy_prefix=False,
             allow_whitespace_only_pieces=True,
             max_sentence_length=8 * _MAX_SENTENCE_CHARS,
+            shrinking_factor=0.5,
             seed_sentencepiece_size=max(5 * size, 20_000),
             # The partition over threads enters the float sums: a fixed number keeps the result the same everywhere.
             num_threads=4,

@@ -8,57 +8,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-import tensorflow as tf
-
-from t2t_multimodel import registry
 from t2t_multimodel.data.example_proto import serialize
 from t2t_multimodel.data.features import encode_example
 from t2t_multimodel.data.files import write_atomically
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.parsing import RecordParser
-from t2t_multimodel.data.specs import ClassLabelSpec, SymbolSpec
-from t2t_multimodel.decoding.greedy import make_classify_step, make_greedy_step
-from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, MultiModelError, SourceError
-from t2t_multimodel.training.checkpoint import Checkpointer
-from t2t_multimodel.training.data import data_vocabulary
-from t2t_multimodel.training.manifest import Manifest
-
-
-@dataclasses.dataclass(frozen=True)
-class DecodeHParams:
-    """How to search.
-
-    Attributes:
-        batch_size: inputs decoded at once.
-        extra_length: longest output; for text inputs, added to the input's length in ids.
-        beam_size: 1, greedy search.
-    """
-
-    batch_size: int = 32
-    extra_length: int = 100
-    beam_size: int = 1
-
-    @classmethod
-    def parse(cls, text: str) -> DecodeHParams:
-        """From ``name=value,name=value``.
-
-        Raises:
-            MultiModelError: an unknown name, a value that is no positive integer, or a beam.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        values = {}
-        for item in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = item.partition("=")
-            if name not in known:
-                raise MultiModelError(registry.unknown_name_message("decode hparam", name, known))
-            if not value.isdigit() or int(value) < 1:
-                raise MultiModelError(f"--decode_hparams: {item!r} is no positive integer")
-            values[name] = int(value)
-        if values.get("beam_size", 1) != 1:
-            raise MultiModelError(
-                "--decode_hparams: beam_size above 1 is not supported; leave it out for greedy search"
-            )
-        return cls(**values)
+from t2t_multimodel.data.specs import ClassLabelSpec
+from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
+from t2t_multimodel.decoding.search import ProblemSearch, present
+from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, SourceError
+from t2t_multimodel.training.trained import TrainedModel
 
 
 @dataclasses.dataclass
@@ -89,24 +47,15 @@ class ProblemDecoder:
         *,
         data_dir: str,
         output_dir: str,
-        hparams: DecodeHParams = DecodeHParams(),
+        hparams: DecodeHParams = DEFAULT,
         checkpoint: str | None = None,
     ):
-        manifest = Manifest.load(output_dir)
-        (self.task,) = manifest.tasks([problem_name])
-        self.problem, self.hparams = self.task.problem, hparams
-        self.vocabulary = data_vocabulary(data_dir, [self.problem])
-        if self.vocabulary is not None:
-            manifest.check_vocabulary(self.vocabulary, data_dir)
-        model = manifest.make_model()
-        Checkpointer(output_dir, model=model.named_variables()).restore(checkpoint)
-        self._parse = RecordParser(self.problem, manifest.hparams.modalities)
+        trained = TrainedModel.load(output_dir, data_dir, [problem_name], checkpoint)
+        self.task, self.problem, self.hparams = trained.tasks[0], trained.tasks[0].problem, hparams
+        self.vocabulary = trained.vocabulary
+        self._search = ProblemSearch(trained.model, self.task, hparams)
         self._classes = isinstance(self.problem.targets, ClassLabelSpec)
-        if self._classes:
-            self._step = make_classify_step(model, self.problem)
-            self._names = _class_names(self.problem, data_dir)
-        else:
-            self._step = make_greedy_step(model, self.problem)
+        self._names = _class_names(self.problem, data_dir) if self._classes else []
 
     def decode(self, lines: Iterable[str]) -> Iterator[Decoded]:
         """Decodes lines of text, or paths; gives one result a line, in order. A bad line costs itself alone."""
@@ -132,8 +81,8 @@ class ProblemDecoder:
             raws.append(raw)
             places.append(i)
         if records:
-            for place, text in zip(places, self._search(records, raws)):
-                results[place].text = text
+            for place, raw, ids in zip(places, raws, self._search(records)):
+                results[place].text = self._present(ids, raw)
         return results
 
     def _record(self, line: str) -> tuple[bytes, Any]:
@@ -144,18 +93,8 @@ class ProblemDecoder:
         example = {"inputs": raw, "targets": 0 if self._classes else ""}
         return serialize(encode_example(self.problem, example, self.vocabulary)), raw
 
-    def _search(self, records: list[bytes], raws: list[Any]) -> list[str]:
-        batch = self._parse(tf.constant(records))
-        if self._classes:
-            return [self._names[best[0]] for best in self._step(batch).numpy()]
-        length = self.hparams.extra_length
-        if isinstance(self.problem.inputs, SymbolSpec):
-            length += batch["inputs"].shape[1]
-        rows = self._step(batch, tf.constant(self.task.command), tf.constant(length)).numpy()
-        return [
-            self.problem.present_output(self.vocabulary.decode_tokens(row), self.vocabulary.decode(row), raw)
-            for row, raw in zip(rows.tolist(), raws)
-        ]
+    def _present(self, ids: list[int], raw: Any) -> str:
+        return self._names[ids[0]] if self._classes else present(self.problem, self.vocabulary, ids, raw)
 
 
 def _class_names(problem, data_dir: str) -> list[str]:

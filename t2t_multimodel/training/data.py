@@ -41,20 +41,32 @@ def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -
     return vocabulary
 
 
-def task_baseline(task: Task, data_dir: str | pathlib.Path, train_index: RecordIndex) -> Baseline:
+def task_baseline(task: Task, data_dir: str | pathlib.Path) -> Baseline:
     """The unigram or majority baseline from the training shards: from the metadata, else by reading them."""
     metadata = _metadata(data_dir, task.name)
     histogram = metadata.target_histogram if metadata is not None else None
     if not histogram:
-        histogram = Counter()
-        for start in range(0, len(train_index), 1000):
-            for record in train_index.read(range(start, min(start + 1000, len(train_index)))):
-                histogram.update(example_proto.parse(record)[target_key(task.problem.inputs)].tolist())
+        histogram = _read_histogram(task.problem, data_dir)
     if isinstance(task.problem.targets, ClassLabelSpec):
         size = task.problem.targets.num_classes
     else:
         size = max([int(key) for key in histogram] + [Vocabulary.load(data_dir).size - 1]) + 1
     return Baseline.from_histogram(histogram, size)
+
+
+def has_examples(data_dir: str | pathlib.Path, problem: str, split: str) -> bool:
+    """Whether a generated problem has a split; True where nothing tells."""
+    metadata = _metadata(data_dir, problem)
+    return metadata is None or split not in metadata.splits or metadata.splits[split].examples > 0
+
+
+def _read_histogram(problem: Problem, data_dir: str | pathlib.Path) -> Counter[int]:
+    histogram: Counter[int] = Counter()
+    index = RecordIndex.load_or_build(data_dir, problem.name, "train")
+    for start in range(0, len(index), 1000):
+        for record in index.read(range(start, min(start + 1000, len(index)))):
+            histogram.update(example_proto.parse(record)[target_key(problem.inputs)].tolist())
+    return histogram
 
 
 def _metadata(data_dir: str | pathlib.Path, problem: str) -> Metadata | None:

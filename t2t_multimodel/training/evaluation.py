@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from t2t_multimodel import metrics
 from t2t_multimodel.data.files import write_atomically
 from t2t_multimodel.data.input_pipeline import ProblemInput
 from t2t_multimodel.data.specs import ClassLabelSpec
@@ -103,27 +104,34 @@ def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
         write_atomically(pathlib.Path(output_dir) / METRICS_FILE, text.encode())
 
 
+_COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")
+_LEFT_ALIGNED = ("problem", "split", "metrics")
+
+
 def format_table(records: Iterable[Mapping[str, Any]]) -> str:
-    """A table for people: one line a problem."""
-    header = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5")
-    rows = [header]
-    for record in records:
-        rows.append(
-            (
-                record["problem"],
-                record["split"],
-                str(record["examples"]),
-                f"{record['loss']:.3f}",
-                f"{record['baseline_loss']:.3f}",
-                f"{record['token_accuracy']:.1%}",
-                f"{record['baseline_accuracy']:.1%}",
-                f"{record['sequence_accuracy']:.1%}",
-                f"{record['top5']:.1%}" if "top5" in record else "",
-            )
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    """A table for people: one line a problem; a last column with the tasks' metrics where there are any."""
+    rows = [_COLUMNS, *(_cells(record) for record in records)]
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    aligned = []
+    for name, *cells in zip(*rows):
+        width = max(map(len, (name, *cells)))
+        align = str.ljust if name in _LEFT_ALIGNED else str.rjust
+        aligned.append([align(cell, width) for cell in (name, *cells)])
+    header, *lines = ["  ".join(row).rstrip() for row in zip(*aligned)]
+    return "\n".join([header, "-" * len(header), *lines])
+
+
+def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        record["problem"],
+        record["split"],
+        str(record["examples"]),
+        f"{record['loss']:.3f}",
+        f"{record['baseline_loss']:.3f}",
+        f"{record['token_accuracy']:.1%}",
+        f"{record['baseline_accuracy']:.1%}",
+        f"{record['sequence_accuracy']:.1%}",
+        f"{record['top5']:.1%}" if "top5" in record else "",
+        "  ".join(f"{name} {record[name]:.4g}" for name in metrics.names() if name in record),
+    )

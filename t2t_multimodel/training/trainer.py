@@ -16,13 +16,13 @@ from t2t_multimodel.data.mixing import ProblemMixer
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training import evaluation
-from t2t_multimodel.training.baseline import Baseline
 from t2t_multimodel.training.checkpoint import Checkpointer
-from t2t_multimodel.training.data import data_vocabulary, task_baseline
+from t2t_multimodel.training.data import data_vocabulary
+from t2t_multimodel.training.evaluator import Evaluator
 from t2t_multimodel.training.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.training.optimizer import Adam
 from t2t_multimodel.training.progress import Progress
-from t2t_multimodel.training.step import make_eval_step, make_train_step
+from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.task import Task
 
 
@@ -114,9 +114,7 @@ class Trainer:
         )
         self.step = 0
         self._train_steps: dict[tuple[str, str], Callable] = {}
-        self._eval_steps: dict[tuple[str, str], Callable] = {}
-        self._baselines: dict[str, Baseline] = {}
-        self._dev: dict[str, ProblemInput] = {}
+        self.evaluator = Evaluator(self.model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
         if self.checkpointer.latest is not None:
             self._restore()
 
@@ -199,27 +197,11 @@ class Trainer:
     def evaluate(self, progress: Progress | None = None, *, whole: bool = False) -> list[dict[str, Any]]:
         """Scores every problem's dev split and appends the records to metrics.jsonl."""
         limit = None if whole and not self.config.eval_steps else (self.config.eval_steps or None)
-        records = [self._evaluate_one(task, limit) for task in self.tasks.values()]
+        records = [self.evaluator.evaluate(task, step=self.step, max_batches=limit) for task in self.tasks.values()]
         evaluation.append_records(self.config.output_dir, records)
         if progress is not None:
             progress.evaluation(records)
         return records
-
-    def _evaluate_one(self, task: Task, limit: int | None) -> dict[str, Any]:
-        if task.name not in self._dev:
-            self._dev[task.name] = self._input(task, "dev")
-            self._baselines[task.name] = task_baseline(task, self.config.data_dir, self.inputs[task.name].index)
-        if task.pair not in self._eval_steps:
-            self._eval_steps[task.pair] = make_eval_step(self.model, task)
-        return evaluation.evaluate(
-            task,
-            self._dev[task.name],
-            self._eval_steps[task.pair],
-            self._baselines[task.name],
-            step=self.step,
-            split="dev",
-            max_batches=limit,
-        )
 
 
 def train(config: TrainConfig) -> list[dict[str, Any]]:

@@ -201,7 +201,7 @@ def test_interrupted_run_continues_to_the_same_bytes(moment, generated, tmp_path
                 calls.append(task)
                 if len(calls) == 3:
                     raise Interrupted
-                task()
+                return task()
 
             patched.setattr(datagen_split, "run_task", interrupted)
         elif moment == "second problem":
@@ -359,13 +359,26 @@ def test_shuffle_with_little_memory_keeps_all_and_is_deterministic(tmp_path):
     payloads = [b"%d" % number * (1 + number % 20) for number in range(2000)]
     orders = []
     for attempt in range(2):
-        scattered = tmp_path / f"scattered{attempt}"
-        scattered.write_bytes(b"".join(frame(payloads)))
-        shard = tmp_path / f"shard{attempt}"
-        shuffle.ShuffleTask(scattered, shard, (7, 0), memory=20_000)()
-        assert not scattered.exists()
-        orders.append(shard.read_bytes())
+        scattered, shard = tmp_path / f"scattered{attempt}", tmp_path / f"shard{attempt}"
+        scatterer = shuffle.Scatterer([scattered], 0)
+        scatterer.add(frame(payloads), [(len(payload), number) for number, payload in enumerate(payloads)])
+        scatterer.flush()
+        table = shuffle.ShuffleTask(scattered, shard, (7, 0), memory=20_000)()
+        data = shard.read_bytes()
+        for offset, length, inputs, number in table.tolist():
+            assert data[offset : offset + length] == payloads[number] and inputs == length
+        orders.append(data)
     assert orders[0] == orders[1] != b"".join(frame(payloads))
     read = [payload for _, payload in scan(tmp_path / "shard1", pytest.fail)]
     assert sorted(read) == sorted(payloads)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["shard0", "shard1"]
+
+
+def test_index_written_with_the_shards_is_that_of_reading_them(generated):
+    for problem in _ALL:
+        for split in ("train", "dev"):
+            assert (generated / f"{problem}-{split}.index.npz").exists()
+            written = RecordIndex.load_or_build(generated, problem, split)
+            read = RecordIndex.build(written.paths, strict=True)
+            for name in ("file", "offset", "length", "input_length", "target_length"):
+                np.testing.assert_array_equal(getattr(written, name), getattr(read, name))

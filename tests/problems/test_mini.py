@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from t2t_multimodel import registry
+from t2t_multimodel.data import trees
 from t2t_multimodel.data.problem import SPLITS, Source, parse_options
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.data.vocabulary import Label
@@ -161,8 +162,17 @@ def test_streams_of_unknown_splits_or_negative_seeds_are_errors(arguments):
         generator(*arguments)
 
 
-def test_a_parse_is_presented_as_its_linearization():
+def test_a_parse_is_presented_as_a_tree_with_its_words():
     problem = registry.problem("mini_parsing")
     (example,) = examples_of("mini_parsing", "dev", 1)
     shown = problem.present_output(example["targets"], "", example["inputs"])
-    assert shown.startswith("S ") and shown.endswith(" /S") and shown.split() == example["targets"]
+    tree = trees.parse_tree(shown)
+    assert tree.words() == example["inputs"].split() and trees.linearize(tree) == example["targets"]
+    assert problem.count_repairs(example["targets"], example["inputs"]) == 0
+
+
+def test_a_malformed_parse_is_repaired_and_counted():
+    problem = registry.problem("mini_parsing")
+    labels = [Label("S"), Label("NP"), Label("DT"), Label("NN")]
+    assert problem.present_output(labels, "", "a cat") == "(S (NP (DT a) (NN cat)))"
+    assert problem.count_repairs(labels, "a cat") == 2

@@ -48,12 +48,12 @@ class Tree:
 
     def words(self) -> list[str]:
         """The leaves from left to right."""
-        return [node for node, _ in _walk(self) if isinstance(node, str)]
+        return [node for node, _ in walk(self) if isinstance(node, str)]
 
     def _signature(self) -> tuple:
         return tuple(
             node if isinstance(node, str) else (node.label, entering, len(node.children))
-            for node, entering in _walk(self)
+            for node, entering in walk(self)
         )
 
     def __eq__(self, other: object) -> bool:
@@ -66,7 +66,7 @@ class Tree:
         return f"Tree({to_brackets(self)!r})"
 
 
-def _walk(tree: Tree) -> Iterator[tuple[Tree | str, bool]]:
+def walk(tree: Tree) -> Iterator[tuple[Tree | str, bool]]:
     """Nodes from left to right; a Tree comes twice: entered (True), then left (False)."""
     stack: list[tuple[Tree | str, bool]] = [(tree, True)]
     while stack:
@@ -213,7 +213,7 @@ def clean(tree: Tree) -> Tree | None:
         the tree, or None where no word is left.
     """
     levels: list[list[Tree | str]] = [[]]
-    for node, entering in _walk(tree):
+    for node, entering in walk(tree):
         if isinstance(node, str):
             levels[-1].append(node)
         elif entering:
@@ -254,7 +254,7 @@ def linearize(tree: Tree, preterminals: str = "pos", words: bool = False) -> lis
     if preterminals not in ("pos", "xx"):
         raise ValueError(f"preterminals={preterminals!r}; give 'pos' or 'xx'")
     symbols: list[str] = []
-    for node, entering in _walk(tree):
+    for node, entering in walk(tree):
         if isinstance(node, str):
             if words:
                 symbols.append(str(node))
@@ -408,7 +408,7 @@ def _root(roots: list[Tree], missing: Sequence[str]) -> tuple[Tree, int]:
 def to_brackets(tree: Tree) -> str:
     """The tree on one line, ``(S (NP (DT The) (NN cat)) ...)``; brackets in words are written ``-LRB-``, ``-RRB-``."""
     parts: list[str] = []
-    for node, entering in _walk(tree):
+    for node, entering in walk(tree):
         if isinstance(node, str):
             parts.append(" " + node.translate(_UNSAFE))
         elif not entering:
@@ -422,7 +422,7 @@ def draw(tree: Tree) -> str:
     """The tree on several lines, indented by two blanks a level, tags beside their words."""
     lines: list[str] = []
     depth = 0
-    for node, entering in _walk(tree):
+    for node, entering in walk(tree):
         if isinstance(node, str):
             continue
         if entering:

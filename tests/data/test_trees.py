@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from t2t_multimodel.data import trees
+from t2t_multimodel.data.trees import Tree
 from t2t_multimodel.data.vocabulary import Label
 from t2t_multimodel.errors import BadExampleError
-from t2t_multimodel.problems import trees
-from t2t_multimodel.problems.trees import Tree
 
 CONSTITUENTS = ["S", "NP", "VP", "PP", "SBAR", "ADVP|PRT", "X", "FOO"]
 TAGS = ["DT", "NN", "XX", ".", ",", "-LRB-", "``", "PRP$", "$", "/"]

@@ -1,0 +1,59 @@
+"""Command t2t-eval: scores a trained model on the dev or test split, teacher-forced and by the tasks' metrics."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from t2t_multimodel import registry
+from t2t_multimodel.bin import cli
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Defines this command's flags."""
+    cli.define_problem_flags()
+    cli.define_model_flags()
+    flags.DEFINE_enum("split", "dev", ["train", "dev", "test"], "What is scored.")
+    flags.DEFINE_integer("eval_steps", 0, "Batches of teacher-forced scores; 0 takes the whole split.", lower_bound=0)
+    flags.DEFINE_bool("decode", True, "Decode, and score by the tasks' metrics.")
+    flags.DEFINE_integer("decode_examples", 200, "Inputs that are decoded; 0 takes all.", lower_bound=0)
+
+
+def main(_) -> None:
+    """Parses flags and evaluates."""
+    if FLAGS.registry_help:
+        cli.print_registry()
+        return
+    cli.prepare()
+    cli.require("problem", "data_dir", "output_dir")
+    problems = registry.expand_problems(FLAGS.problem)
+    from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+    from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
+    from t2t_multimodel.training.evaluation import format_table
+
+    records = evaluate_run(
+        EvalConfig(
+            problems=tuple(problems),
+            data_dir=FLAGS.data_dir,
+            output_dir=FLAGS.output_dir,
+            split=FLAGS.split,
+            checkpoint=FLAGS.checkpoint_path,
+            eval_steps=FLAGS.eval_steps,
+            decode=FLAGS.decode,
+            decode_examples=FLAGS.decode_examples,
+            decode_hparams=DecodeHParams.parse(FLAGS.decode_hparams),
+            strict=FLAGS.strict,
+        )
+    )
+    print(format_table(records))
+
+
+def run() -> None:
+    """Console entry point."""
+    define_flags()
+    cli.run_main(main)
+
+
+if __name__ == "__main__":
+    run()

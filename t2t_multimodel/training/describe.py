@@ -1,0 +1,47 @@
+"""Parameter counts of a model, by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+
+from t2t_multimodel.data.specs import InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.model import MultiModel
+
+VOCAB_SIZE = 8192
+
+
+def parameters_by_part(
+    hparams: HParams, *, vocab_size: int = VOCAB_SIZE, specs: Iterable[InputSpec | TargetSpec] = (SymbolSpec(),)
+) -> dict[str, int]:
+    """Trainable parameters of encoder, mixer, decoder, mixtures and each modality net; nothing is allocated.
+
+    Args:
+        hparams: of the model.
+        vocab_size: ids of the vocabulary.
+        specs: which modality nets; the symbol net alone unless given.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
+    counts: Counter[str] = Counter()
+    for variable in model.trainable_variables:
+        first, *_ = variable.path.removeprefix("multimodel/").split("/")
+        part = f"{first} mixture" if "/mixture/" in variable.path else first
+        counts[part] += int(np.prod(variable.shape))
+    return dict(sorted(counts.items()))
+
+
+def parameter_count(hparams: HParams, *, vocab_size: int = VOCAB_SIZE) -> int:
+    """Trainable parameters of a text model."""
+    return sum(parameters_by_part(hparams, vocab_size=vocab_size).values())
+
+
+def format_parts(parts: dict[str, int], *, total: bool = True) -> str:
+    """One line a part, the sum last if `total`."""
+    rows = [*parts.items(), *([("all", sum(parts.values()))] if total else [])]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name.ljust(width)}  {count:>15,}" for name, count in rows)

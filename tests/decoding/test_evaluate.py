@@ -1,0 +1,212 @@
+"""Evaluation by decoding, through the command and on prepared outputs."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+
+from t2t_multimodel import registry
+from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.records import RecordIndex
+from t2t_multimodel.data.trees import parse_tree
+from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+from t2t_multimodel.decoding.decoder import ProblemDecoder
+from t2t_multimodel.decoding.evaluate import decode_split, score_decoded
+from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
+from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
+from t2t_multimodel.training.evaluation import format_table, read_records
+from t2t_multimodel.training.task import Task
+from t2t_multimodel.training.trained import TrainedModel
+
+PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
+
+
+class Oracle:
+    """Stands in for the search: puts out the targets that the records hold, cut by `cut` ids at the end."""
+
+    def __init__(self, name, cut=0):
+        self.task, self.hparams, self.cut = Task(registry.problem(name), 0), DecodeHParams(batch_size=5), cut
+
+    def __call__(self, records):
+        from t2t_multimodel.data.features import decode_features, target_key
+
+        key = target_key(self.task.problem.inputs)
+        targets = [decode_features(record)[key].tolist() for record in records]
+        return [ids[: len(ids) - self.cut] for ids in targets]
+
+
+def decode(folder, name, *, cut=0, limit=None):
+    search = Oracle(name, cut)
+    index = RecordIndex.load_or_build(folder, name, "dev")
+    decoded = decode_split(search, Vocabulary.load(folder), index, limit=limit)
+    return decoded, score_decoded(search.task.problem.metrics, decoded)
+
+
+def copy_run(run, folder):
+    """A run without its records, so that its own stay as they are."""
+    for file in run.iterdir():
+        if file.is_file() and file.name != "metrics.jsonl":
+            shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(mini_run, tmp_path_factory):
+    return copy_run(mini_run, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def records(mini_data, run):
+    return evaluate_run(
+        EvalConfig(
+            problems=PROBLEMS,
+            data_dir=str(mini_data),
+            output_dir=str(run),
+            split="test",
+            decode_examples=3,
+            decode_hparams=DecodeHParams(batch_size=2, extra_length=4),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "perfect"),
+    [
+        ("mini_parsing", {"bracket_f1": 1, "bracket_complete_match": 1, "malformed_outputs": 0}),
+        ("mini_speech", {"wer": 0, "cer": 0}),
+        ("mini_translate_ende", {"bleu": pytest.approx(100)}),
+        ("mini_caption", {"cider": pytest.approx(10)}),
+    ],
+)
+def test_the_targets_themselves_score_perfectly(mini_data, name, perfect):
+    decoded, scores = decode(mini_data, name)
+    assert scores["decoded_examples"] == len(decoded) == 24
+    assert [one.row for one in decoded] == list(range(24))
+    assert {key: scores[key] for key in perfect} == perfect
+    assert all(one.references == [one.output] for one in decoded)
+
+
+def test_parses_are_presented_with_words_and_repairs_are_counted(mini_data):
+    decoded, scores = decode(mini_data, "mini_parsing", cut=7, limit=7)
+    assert scores["decoded_examples"] == scores["malformed_outputs"] == len(decoded) == 7
+    assert 0 < scores["bracket_f1"] < 1 and scores["bracket_malformed"] == 0
+    assert all(one.references[0].startswith("(S (") for one in decoded)
+
+
+@pytest.fixture(scope="module")
+def caption_data(tmp_path_factory, mini_data):
+    """Five pictures, of three, one, two, one and three captions."""
+    from t2t_multimodel.data.example_proto import serialize
+    from t2t_multimodel.data.features import encode_example
+    from t2t_multimodel.data.problem import Source
+    from t2t_multimodel.data.records import frame, shard_name
+
+    folder = tmp_path_factory.mktemp("captions")
+    vocabulary = Vocabulary.load(mini_data)
+    vocabulary.save(folder)
+    problem = registry.problem("mini_caption")
+    pictures = problem.examples("dev", Source(options={**problem.options, "dev_examples": 5}))
+    payloads = []
+    for image_id, (picture, count) in enumerate(zip(pictures, (3, 1, 2, 1, 3))):
+        for number in range(count):
+            example = {**picture, "targets": f"{picture['targets']} {number}", "meta/image_id": image_id}
+            payloads.append(serialize(encode_example(problem, example, vocabulary)))
+    (folder / shard_name("mini_caption", "dev", 0, 1)).write_bytes(b"".join(frame(payloads)))
+    return folder
+
+
+def test_captions_of_one_picture_are_its_references(caption_data):
+    decoded, scores = decode(caption_data, "mini_caption")
+    assert [len(one.references) for one in decoded] == [3, 1, 2, 1, 3]
+    assert [one.row for one in decoded] == [0, 3, 4, 6, 7]
+    assert [text[-2:] for text in decoded[0].references] == [" 0", " 1", " 2"]
+    assert scores["decoded_examples"] == 5 and 0 < scores["cider"] < 10
+    some, _ = decode(caption_data, "mini_caption", limit=3)
+    assert [one.references for one in some] == [one.references for one in decoded[:3]]
+
+
+def test_records_hold_teacher_forced_scores_and_metrics(records, run):
+    by_problem = {record["problem"]: record for record in records}
+    assert tuple(by_problem) == PROBLEMS
+    for record in records:
+        assert (record["step"], record["split"], record["examples"]) == (12, "test", 8)
+        assert record["loss"] > 0 and record["baseline_loss"] > 0
+    assert "top5" in by_problem["mini_image_class"] and "decoded_examples" not in by_problem["mini_image_class"]
+    assert 0 <= by_problem["mini_parsing"]["bracket_f1"] <= 1
+    assert by_problem["mini_parsing"]["decoded_examples"] == 3
+    assert by_problem["mini_speech"]["wer"] > 0 and by_problem["mini_speech"]["cer"] > 0
+    assert read_records(run) == json.loads(json.dumps(records))
+
+
+def test_the_table_shows_metrics_where_there_are_any(records):
+    lines = format_table(records).splitlines()
+    assert lines[0].endswith("metrics")
+    assert "bracket_f1 " in lines[3] and "wer " in lines[4] and "cer " in lines[4]
+    plain = {name: value for name, value in records[0].items() if name != "bracket_f1"}
+    assert "metrics" not in format_table([plain])
+
+
+def test_without_decoding_scores_are_the_same_less_the_metrics(records, mini_data, mini_run, tmp_path):
+    copy_run(mini_run, tmp_path)
+    config = EvalConfig(
+        problems=("mini_parsing",), data_dir=str(mini_data), output_dir=str(tmp_path), split="test", decode=False
+    )
+    (record,) = evaluate_run(config)
+    decoded = records[1]
+    assert not {"bracket_f1", "decoded_examples"} & record.keys()
+    assert record == pytest.approx({name: decoded[name] for name in record})
+    assert read_records(tmp_path) == [record]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"split": "valid"}, DataError, "valid"),
+        ({"problems": ("mini_translate_ende",)}, CheckpointError, "cannot serve mini_translate_ende"),
+        ({"problems": ("mini_parsin",)}, UnknownNameError, "mini_parsing"),
+        ({"checkpoint": "nowhere/ckpt-1"}, CheckpointError, "nowhere/ckpt-1"),
+        ({"output_dir": "nowhere"}, CheckpointError, "no trained model"),
+        ({"data_dir": "nowhere"}, DataError, "no folder"),
+    ],
+)
+def test_what_does_not_fit_is_an_error_of_one_line(change, error, message, mini_data, mini_run):
+    config = EvalConfig(problems=("mini_parsing",), data_dir=str(mini_data), output_dir=str(mini_run))
+    with pytest.raises(error, match=message):
+        evaluate_run(dataclasses.replace(config, **change))
+
+
+def test_a_problem_without_the_split_is_left_out(mini_data, mini_run, tmp_path, capsys):
+    data, run = tmp_path / "data", tmp_path / "run"
+    run.mkdir()
+    copy_run(mini_run, run)
+    shutil.copytree(mini_data, data)
+    metadata = Metadata.load(data, "mini_speech")
+    metadata.splits["test"].examples = 0
+    metadata.save(data)
+    for path in data.glob("mini_speech-test-*"):
+        path.unlink()
+    config = EvalConfig(
+        problems=("mini_speech",), data_dir=str(data), output_dir=str(run), split="test", decode=False, eval_steps=1
+    )
+    with pytest.raises(DataError, match="no problem has a test split"):
+        evaluate_run(config)
+    (record,) = evaluate_run(dataclasses.replace(config, problems=("mini_speech", "mini_image_class")))
+    assert record["problem"] == "mini_image_class" and "mini_speech has no test split" in capsys.readouterr().err
+
+
+def test_the_decoder_puts_out_what_is_evaluated(mini_data, mini_run):
+    hparams = DecodeHParams(batch_size=4, extra_length=4)
+    trained = TrainedModel.load(mini_run, mini_data, ["mini_parsing"])
+    index = RecordIndex.load_or_build(mini_data, "mini_parsing", "test")
+    evaluated = decode_split(ProblemSearch(trained.model, trained.tasks[0], hparams), trained.vocabulary, index)
+    sentences = [" ".join(parse_tree(one.references[0]).words()) for one in evaluated]
+    decoder = ProblemDecoder("mini_parsing", data_dir=str(mini_data), output_dir=str(mini_run), hparams=hparams)
+    lines = [*sentences[:3], "", *sentences[3:]]
+    results = list(decoder.decode(lines))
+    assert "empty" in results.pop(3).error
+    assert [result.error for result in results] == [None] * 8
+    assert [parse_tree(result.text).words() for result in results] == [sentence.split() for sentence in sentences]
+    assert [result.text for result in results] == [one.output for one in evaluated]

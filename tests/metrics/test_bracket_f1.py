@@ -1,0 +1,122 @@
+"""Bracket scores by hand, by their invariants, and against another implementation of EVALB."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from t2t_multimodel.errors import DataError
+from t2t_multimodel.metrics import get
+
+GOLD = "(S (NP (DT the) (NN cat)) (VP (VBZ sits) (PP (IN on) (NP (DT a) (NN mat)))) (. .))"
+
+
+def score(hypotheses, references):
+    return get("bracket_f1")(hypotheses, [[reference] for reference in references])
+
+
+def counts(hypothesis, reference):
+    """Precision, recall and completeness of one sentence."""
+    scores = score([hypothesis], [reference])
+    return tuple(scores[f"bracket_{name}"] for name in ("precision", "recall", "complete_match"))
+
+
+def random_tree(rng, words, unary=0.3):
+    """A tree over `words` whose spans are all different unless one is put directly above another."""
+    if len(words) == 1:
+        return f"(NN {words[0]})"
+    cut = rng.randint(1, len(words) - 1)
+    tree = f"({rng.choice('ABC')} {random_tree(rng, words[:cut], unary)} {random_tree(rng, words[cut:], unary)})"
+    return f"({rng.choice('DEF')} {tree})" if rng.random() < unary else tree
+
+
+def test_a_tree_equals_itself():
+    assert score([GOLD], [GOLD]) == {
+        "bracket_f1": 1,
+        "bracket_precision": 1,
+        "bracket_recall": 1,
+        "bracket_complete_match": 1,
+        "bracket_malformed": 0,
+    }
+
+
+def test_values_by_hand():
+    # Wanted: S, NP, VP, PP, NP. Found: S, NP, VP, NP and an NP over "a mat", of the second span.
+    found = "(S (NP (DT the) (NN cat)) (VP (VBZ sits) (IN on) (ADJP (DT a) (NN mat))) (. .))"
+    scores = score([found, GOLD], [GOLD, GOLD])
+    assert scores["bracket_precision"] == pytest.approx(8 / 9)
+    assert scores["bracket_recall"] == pytest.approx(8 / 10)
+    assert scores["bracket_f1"] == pytest.approx(2 * 8 / 19)
+    assert scores["bracket_complete_match"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "(TOP (S (NP-SBJ (DT the) (NN cat)) (VP (VBZ sits) (PP (IN on) (NP=2 (DT a) (NN mat)))) (. .)))",
+        "(S (NP (DT the) (NN cat)) (VP (VBZ sits) (PP (IN on) (NP (DT a) (NN mat)) (. .))))",
+        "(S (NP (DT the) (NN cat)) (VP (VBZ sits) (PP (IN on) (NP (DT a) (NN mat)))) (X (. .)))",
+        "(S (NP (DT the) (NN cat)) (VP (VBZ sits) (PP (IN on) (NP (XX a) (NN mat)))) (NN .))",
+        "( (S (NP (DT the) (NN cat)) (NP (-NONE- *)) (VP (VBZ sits) (PP (IN on) (NP (DT a) (NN mat)))) (. .)))",
+    ],
+    ids=["tags and root", "punctuation attached elsewhere", "bracket of punctuation", "wrong tags", "trace"],
+)
+def test_what_does_not_count(same):
+    assert counts(same, GOLD) == (1, 1, 1)
+
+
+def test_particles_are_adverbs():
+    assert counts("(VP (VB wait) (ADVP (RP up)))", "(VP (VB wait) (PRT (RP up)))") == (1, 1, 1)
+
+
+def test_each_bracket_is_matched_once():
+    assert counts("(NP (NP (NP (NN a))))", "(NP (NP (NN a)))") == (pytest.approx(2 / 3), 1, 0)
+
+
+def test_the_right_span_with_another_label_is_wrong():
+    assert counts("(NP (NN a) (NN b))", "(VP (NN a) (NN b))") == (0, 0, 0)
+
+
+@pytest.mark.parametrize("bad", ["", "(S (NP", "S NP DT", "(S (NP (DT the) (NN dog)))", "(S (-NONE- *))"])
+def test_malformed_outputs_cost_recall_and_are_counted(bad):
+    scores = score([bad, GOLD], [GOLD, GOLD])
+    assert (scores["bracket_precision"], scores["bracket_recall"]) == (1, 0.5)
+    assert (scores["bracket_complete_match"], scores["bracket_malformed"]) == (0.5, 1)
+
+
+def test_a_malformed_reference_is_an_error():
+    with pytest.raises(DataError, match="no tree"):
+        score([GOLD], ["(S (NP"])
+
+
+def test_sentences_without_constituents():
+    assert counts("(UH yes)", "(UH yes)") == (1, 1, 1)
+
+
+@settings(deadline=None, derandomize=True, max_examples=80)
+@given(st.randoms(use_true_random=False), st.integers(1, 9))
+def test_exchanging_the_sides_exchanges_precision_and_recall(rng, length):
+    words = [f"w{i}" for i in range(length)]
+    one, other = random_tree(rng, words), random_tree(rng, words)
+    forth, back = counts(one, other), counts(other, one)
+    assert (forth[0], forth[1], forth[2]) == (back[1], back[0], back[2])
+    assert all(0 <= value <= 1 for value in forth)
+    assert (forth[2] == 1) == (forth[:2] == (1, 1))
+    assert counts(one, one) == (1, 1, 1)
+
+
+def test_equals_pyevalb_on_random_trees():
+    scorer = pytest.importorskip("PYEVALB.scorer")
+    parser = pytest.importorskip("PYEVALB.parser")
+    rng = random.Random(3)
+    partly = 0
+    for _ in range(150):
+        words = [f"w{i}" for i in range(rng.randint(2, 10))]
+        one, other = random_tree(rng, words), random_tree(rng, words)
+        result = scorer.Scorer().score_trees(
+            parser.create_from_bracket_string(other), parser.create_from_bracket_string(one)
+        )
+        assert counts(one, other)[:2] == (pytest.approx(result.prec), pytest.approx(result.recall))
+        partly += 0 < result.prec < 1
+    assert partly > 50

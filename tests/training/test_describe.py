@@ -1,0 +1,29 @@
+from t2t_multimodel import registry
+from t2t_multimodel.training.describe import format_parts, parameter_count, parameters_by_part
+
+# Text models with a vocabulary of 8192; a change of architecture shows here.
+COUNTS = {
+    "multimodel_1p8": 2_594_390_016,
+    "multimodel_base": 105_443_328,
+    "multimodel_mini": 2_505_984,
+    "multimodel_paper": 2_166_292_480,
+    "multimodel_paper_single": 655_605_760,
+    "multimodel_tiny": 4_851_712,
+}
+
+
+def test_parameter_counts_of_the_registered_sets():
+    assert {name: parameter_count(registry.hparams(name)) for name in COUNTS} == COUNTS
+
+
+def test_every_set_is_counted():
+    assert set(registry.hparams_names()) == set(COUNTS)
+
+
+def test_a_dense_layer_of_the_base_set_by_hand():
+    """A ConvBlock has 4 pointwise kernels, depthwise kernels of 3, 3, 15 and 15 taps, and 4 scales and biases."""
+    block = 4 * 512 * 512 + (3 + 3 + 15 + 15) * 512 + 4 * 2 * 512
+    parts = parameters_by_part(registry.hparams("multimodel_base"))
+    assert parts["encoder"] == 6 * block
+    assert parts["symbol"] == 2 * 8192 * 512
+    assert "105,443,328" in format_parts(parts)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from t2t_multimodel import process, registry
 from t2t_multimodel.errors import MultiModelError
@@ -94,6 +94,8 @@ def generate(problems: Sequence[str]) -> None:
 
 
 def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str]) -> int:
+    if FLAGS["verbosity"].using_default_value:
+        logging.set_verbosity(logging.WARNING)
     try:
         if len(argv) > 1:
             raise MultiModelError(f"unexpected argument {argv[1]!r}; flags start with --")

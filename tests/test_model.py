@@ -75,15 +75,6 @@ def test_padding_of_sound_changes_nothing(model):
     np.testing.assert_allclose(logits(model, padded, SOUND)[:2, :6], logits(model, features, SOUND), atol=2e-5)
 
 
-def test_padding_of_sound_changes_no_class(model):
-    features = sound(2, 16)
-    padded = {**features, "inputs": np.pad(features["inputs"], [(0, 0), (0, 4), (0, 0)])}
-    unpadded = logits(model, features, SOUND, CLASSES)
-    assert unpadded.shape == (2, 5)
-    # The square a sequence is put into may grow with padding; with equal sides nothing changes.
-    np.testing.assert_allclose(logits(model, padded, SOUND, CLASSES).shape, unpadded.shape)
-
-
 def test_rows_do_not_depend_on_each_other(model):
     features = {"inputs": ids((3, 9)), "targets": ids((3, 7), seed=4)}
     together = logits(model, features, TEXT)

@@ -71,7 +71,7 @@ class Checkpointer:
             if self._partial:
                 status.expect_partial()
             return json.loads(self._state.numpy())
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             reason = str(error).strip().splitlines()[0][:200]
             raise CheckpointError(
                 f"checkpoint {path} does not fit this model ({reason});"

@@ -25,6 +25,7 @@ class Interrupted(BaseException):
 
 
 class _Toy(Problem):
+    command = "to_toy"
     options = {"train": 300, "bad": False}
     explode: tuple[str, int] | None = None
 

@@ -5,7 +5,7 @@ from t2t_multimodel.training.describe import format_parts, parameter_count, para
 COUNTS = {
     "multimodel_1p8": 2_594_390_016,
     "multimodel_base": 105_443_328,
-    "multimodel_mini": 2_505_984,
+    "multimodel_mini": 2_423_808,
     "multimodel_paper": 2_166_292_480,
     "multimodel_paper_single": 655_605_760,
     "multimodel_tiny": 4_851_712,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -84,13 +85,18 @@ def generate(problems: Sequence[str]) -> None:
         source_dir=datagen.parse_source_dir(FLAGS.source_dir),
         tmp_dir=FLAGS.tmp_dir,
         seed=FLAGS.random_seed,
-        num_shards=FLAGS.get_flag_value("num_shards", datagen.DEFAULT_SHARDS),
-        num_workers=FLAGS.get_flag_value("num_workers", 0),
-        vocab_size=FLAGS.get_flag_value("vocab_size", None),
+        num_shards=_value("num_shards", datagen.DEFAULT_SHARDS),
+        num_workers=_value("num_workers", 0),
+        vocab_size=_value("vocab_size", None),
         options=FLAGS.problem_options,
         strict=FLAGS.strict,
-        overwrite=FLAGS.get_flag_value("overwrite", False),
+        overwrite=_value("overwrite", False),
     )
+
+
+def _value(name: str, default: Any) -> Any:
+    """A flag's value, or `default` where the command does not define it."""
+    return FLAGS[name].value if name in FLAGS else default
 
 
 def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str]) -> int:

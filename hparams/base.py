@@ -26,7 +26,6 @@ class BodyHParams:
         kernel_sizes, dilations: of the four steps of a convolutional block.
         second_skip: the second skip starts at the block's ``"input"`` (paper) or at ``"hidden"`` (the 2017 code).
         encoder_timing: adds the timing signal to the encoder's input (the 2017 code).
-        prenorm: residual streams are normalised at the input of each sub-layer instead of after the sum.
         max_commands: rows of the command token table.
     """
 
@@ -40,7 +39,6 @@ class BodyHParams:
     dilations: tuple[int, ...] = (1, 1, 1, 8)
     second_skip: str = "input"
     encoder_timing: bool = True
-    prenorm: bool = False
     max_commands: int = 32
 
 
@@ -136,7 +134,6 @@ class BatchingHParams:
         max_length: longer text examples are left out of training.
         bucket_growth: ratio of neighbouring bucket boundaries.
         min_bucket: first bucket boundary.
-        static_shapes: pads every batch to its bucket's full shape (XLA, TPU).
     """
 
     batch_tokens: int = 2048
@@ -145,7 +142,6 @@ class BatchingHParams:
     max_length: int = 256
     bucket_growth: float = 1.2
     min_bucket: int = 8
-    static_shapes: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
@@ -17,7 +18,7 @@ from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training import evaluation
 from t2t_multimodel.training.checkpoint import Checkpointer
-from t2t_multimodel.training.data import data_vocabulary
+from t2t_multimodel.training.data import data_vocabulary, has_examples
 from t2t_multimodel.training.evaluator import Evaluator
 from t2t_multimodel.training.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.training.optimizer import Adam
@@ -60,19 +61,31 @@ class TrainConfig:
 
 
 def make_strategy(replicas: int) -> tf.distribute.Strategy:
-    """One device, or MirroredStrategy over several GPUs or, without GPUs, logical CPU devices.
+    """One device, or MirroredStrategy over several GPUs or, without GPUs, logical devices of the CPU.
+
+    Args:
+        replicas: how many; 0 takes all GPUs, else one device.
 
     Raises:
         MultiModelError: fewer devices than asked for.
     """
-    gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
-    devices = gpus or cpus
+    gpus = tf.config.list_physical_devices("GPU")
     wanted = replicas or max(len(gpus), 1)
-    if wanted > len(devices):
-        raise MultiModelError(f"{wanted} replicas asked for, {len(devices)} devices found; lower --replicas")
     if wanted == 1:
         return tf.distribute.get_strategy()
+    if not gpus:
+        _split_cpu(wanted)
+    devices = tf.config.list_logical_devices("GPU" if gpus else "CPU")
+    if wanted > len(devices):
+        raise MultiModelError(f"{wanted} replicas asked for, {len(devices)} devices found; lower --replicas")
     return tf.distribute.MirroredStrategy([device.name for device in devices[:wanted]])
+
+
+def _split_cpu(devices: int) -> None:
+    """Makes logical devices of the CPU, as long as TensorFlow has not started to use it."""
+    (cpu, *_) = tf.config.list_physical_devices("CPU")
+    with contextlib.suppress(RuntimeError):
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 
 
 class Trainer:
@@ -188,16 +201,19 @@ class Trainer:
     def _evaluate_and_save(self, progress: Progress) -> list[dict[str, Any]]:
         if self.checkpointer.latest is None or not self.checkpointer.latest.endswith(f"-{self.step}"):
             self.save()
-        return self.evaluate(progress, whole=True)
+        return self.evaluate(progress)
 
     def save(self) -> str:
         """Writes a checkpoint of this step."""
         return self.checkpointer.save(self.step, {"mixing": self.mixer.state()})
 
-    def evaluate(self, progress: Progress | None = None, *, whole: bool = False) -> list[dict[str, Any]]:
-        """Scores every problem's dev split and appends the records to metrics.jsonl."""
-        limit = None if whole and not self.config.eval_steps else (self.config.eval_steps or None)
-        records = [self.evaluator.evaluate(task, step=self.step, max_batches=limit) for task in self.tasks.values()]
+    def evaluate(self, progress: Progress | None = None) -> list[dict[str, Any]]:
+        """Scores every problem that has a dev split and appends the records to metrics.jsonl."""
+        records = [
+            self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
+            for task in self.tasks.values()
+            if has_examples(self.config.data_dir, task.name, "dev")
+        ]
         evaluation.append_records(self.config.output_dir, records)
         if progress is not None:
             progress.evaluation(records)

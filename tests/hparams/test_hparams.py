@@ -13,13 +13,13 @@ def test_every_set_survives_json():
 
 def test_override_parses_by_the_type_of_the_default():
     hparams = HParams().override(
-        "body.depth=64,kernel_sizes=3:5:7:9,regularization.dropout=0.25,mixing.scheme=adaptive,static_shapes=true"
+        "body.depth=64,kernel_sizes=3:5:7:9,regularization.dropout=0.25,mixing.scheme=adaptive,modalities.spec_augment=false"
     )
     assert hparams.body.depth == 64
     assert hparams.body.kernel_sizes == (3, 5, 7, 9)
     assert hparams.regularization.dropout == 0.25
     assert hparams.mixing.scheme == "adaptive"
-    assert hparams.batching.static_shapes is True
+    assert hparams.modalities.spec_augment is False
 
 
 def test_override_leaves_the_original_alone():
@@ -35,7 +35,7 @@ def test_override_leaves_the_original_alone():
         ("batch_token=5", "did you mean 'batching.batch_tokens'"),
         ("body.depth=wide", "is no int"),
         ("body.depth", "has no value"),
-        ("static_shapes=perhaps", "is no bool"),
+        ("spec_augment=perhaps", "is no bool"),
     ],
 )
 def test_bad_overrides_name_the_cure(text, message):

@@ -100,7 +100,7 @@ def _value(name: str, default: Any) -> Any:
 
 
 def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str]) -> int:
-    if FLAGS["verbosity"].using_default_value:
+    if not FLAGS["verbosity"].present:  # absl would show notices of information
         logging.set_verbosity(logging.WARNING)
     try:
         if len(argv) > 1:

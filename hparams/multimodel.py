@@ -43,7 +43,12 @@ def multimodel_tiny() -> HParams:
 
 @register_hparams("multimodel_mini")
 def multimodel_mini() -> HParams:
-    """Trains the mini suite on two CPU cores in minutes: the paper's parts, fewer of each."""
+    """Trains the mini suite on two CPU cores in minutes: the paper's parts, fewer of each.
+
+    README's first command trains it for 2000 steps in about 5 minutes on two cores of a shared machine; on the dev
+    split it was seen to reach 99.5% top-1 (mini_image_class) and token accuracies of 83.6% (mini_caption), 97.1%
+    (mini_speech), 100% (mini_parsing) and 99.9% or more (the five translations).
+    """
     return multimodel_tiny().override(
         body__depth=96,
         optimizer__schedule="cosine",

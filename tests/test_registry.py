@@ -29,6 +29,8 @@ def test_the_nine_problems_of_both_suites_are_registered():
 def test_every_problem_states_its_contract():
     for name in registry.problem_names():
         problem = registry.problem(name)
+        if not type(problem).__module__.startswith("t2t_multimodel.problems"):
+            continue  # a toy of another test
         assert problem.name == name
         assert problem.inputs.key
         assert problem.targets.key.startswith("class_label") or problem.command

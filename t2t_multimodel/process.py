@@ -13,8 +13,8 @@ _TOP_PAD_BYTES = 1 << 28
 def keep_freed_memory() -> bool:
     """Lets the C library keep memory that tensors gave back, in one pool, for the tensors of the next step.
 
-    By default every large buffer is mapped afresh, and its page faults cost a CPU training step more than a third of
-    its time (docs/performance.md).
+    By default large buffers are mapped afresh and pay for their page faults. What it is worth depends on what else
+    the machine does: docs/performance.md.
 
     Returns:
         whether the C library is one that can be told so (glibc).

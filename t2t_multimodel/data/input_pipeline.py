@@ -12,6 +12,7 @@ from t2t_multimodel.data.batching import BatchPlan, plan_for
 from t2t_multimodel.data.parsing import RecordParser
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import RecordIndex
+from t2t_multimodel.errors import DataError
 
 
 class ProblemInput:
@@ -38,7 +39,7 @@ class ProblemInput:
         seed: int = 0,
         strict: bool = False,
     ):
-        self.problem, self.hparams, self._seed = problem, hparams, seed
+        self.problem, self.hparams, self._seed, self._data_dir = problem, hparams, seed, data_dir
         self._training = split == "train"
         self.parser = RecordParser(problem, hparams.modalities)
         self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict)
@@ -60,7 +61,7 @@ class ProblemInput:
     def train(self, start: int = 0) -> Iterator[dict[str, tf.Tensor]]:
         """Endless training batches from number `start` on."""
         numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        return iter(self._dataset(numbers, self.plan.train_batch, augment=True))
+        return self._batches(self._dataset(numbers, self.plan.train_batch, augment=True))
 
     def evaluate(self, max_batches: int | None = None) -> Iterator[dict[str, tf.Tensor]]:
         """Each example once, or the first `max_batches` batches of a fixed shuffle."""
@@ -68,11 +69,25 @@ class ProblemInput:
         if max_batches is not None and max_batches < len(batches):
             order = np.random.Generator(np.random.Philox(self._seed)).permutation(len(batches))
             batches = [batches[i] for i in order[:max_batches]]
-        return iter(self._dataset(tf.data.Dataset.range(len(batches)), batches.__getitem__, augment=False))
+        return self._batches(self._dataset(tf.data.Dataset.range(len(batches)), batches.__getitem__, augment=False))
 
     def rows(self, rows: np.ndarray) -> dict[str, tf.Tensor]:
         """The batch of the given rows of the split, without augmentation."""
         return self.parser(tf.constant(self.index.read(rows)))
+
+    def _batches(self, dataset: tf.data.Dataset) -> Iterator[dict[str, tf.Tensor]]:
+        iterator = iter(dataset)
+        while True:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:
+                reason = str(error.message).strip().splitlines()[0][:200]
+                raise DataError(
+                    f"a record of {self.problem.name} in {self._data_dir} cannot be read ({reason}); generate it again"
+                ) from error
+            yield batch
 
     def _dataset(self, numbers: tf.data.Dataset, rows_of, *, augment: bool) -> tf.data.Dataset:
         def read(number):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _POLYNOMIAL = 0x82F63B78
-_BLOCK = 256
+_BLOCK = 64
 _GROUP_BYTES = 1 << 22
 _MASK_DELTA = 0xA282EAD8
 
@@ -27,10 +27,8 @@ def crc32c(records: Sequence[bytes]) -> np.ndarray:
         size = len(record)
         if size < 4:
             result[index] = _crc_short(record)
-        elif size <= _BLOCK:
-            groups[(size + 31) // 32 * 32].append(index)
         else:
-            groups[1 << (size - 1).bit_length()].append(index)
+            groups[max(_BLOCK, 1 << (size - 1).bit_length())].append(index)
     for width, members in groups.items():
         count = max(1, _GROUP_BYTES // width)
         for start in range(0, len(members), count):
@@ -60,12 +58,12 @@ def _crc_short(data: bytes) -> int:
 
 
 def _crc_group(records: list[bytes], width: int) -> np.ndarray:
-    """CRCs of records of 4 to `width` bytes; above one block `width` is a power of two."""
+    """CRCs of records of 4 to `width` bytes; `width` is a block times a power of two."""
     joined = bytearray(b"".join([record.rjust(width, b"\0") for record in records]))
     matrix = np.frombuffer(joined, np.uint8).reshape(len(records), width)
     starts = width - np.fromiter(map(len, records), np.int64, len(records))
     matrix[np.arange(len(records))[:, None], starts[:, None] + np.arange(4)] ^= 0xFF
-    block = min(width, _BLOCK)
+    block = _BLOCK
     crc = _crc_blocks(matrix.reshape(-1, block))
     while block < width:
         pairs = crc.reshape(-1, 2)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import itertools
 import pathlib
-from collections import Counter
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from t2t_multimodel.data.files import write_atomically
+from t2t_multimodel.data.encoding_state import EncodingState
 from t2t_multimodel.data.metadata import SplitStats
+from t2t_multimodel.data.problem import Source
 from t2t_multimodel.data.progress import Progress
 from t2t_multimodel.data.records import RecordIndex, shard_name
 from t2t_multimodel.data.shuffle import Scatterer, ShuffleTask, run_task
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from t2t_multimodel.data.datagen import Job, Run
     from t2t_multimodel.data.datagen_vocabulary import RawSplit
 
+_SAVE_SECONDS = 10.0
+
 
 class SplitWriter:
     """Makes the shards of one split.
 
     Training examples are scattered, then shuffled shard by shard; dev and test keep the corpus' order in one shard.
-    A state file tells a later run that all examples are encoded; from then on a shard that exists is a finished one.
+    A state file tells a later run how many examples are encoded; once all are, a shard that exists is a finished one.
 
     Args:
         job: the problem.
@@ -51,17 +53,18 @@ class SplitWriter:
         Returns:
             Statistics of the split and how often each target id occurs.
         """
-        stored = self._load_state()
-        if stored is None:
+        state = None
+        if not self._run.overwrite:
+            state = EncodingState.load(self._state_file, self._job.settings, self._scattered())
+        if state is None:
             self._state_file.unlink(missing_ok=True)
             self._clear()
-            stats, histogram = self._encode(cached)
-            self._save_state(stats, histogram)
-        else:
-            stats, histogram = stored
-        if stats.examples:
+            state = EncodingState(sizes=[0] * self._count)
+        if not state.complete:
+            self._encode(state, cached)
+        if state.stats.examples:
             self._place()
-        return stats, histogram
+        return state.stats, state.histogram
 
     def _paths(self) -> list[pathlib.Path]:
         name = self._job.problem.name
@@ -76,26 +79,40 @@ class SplitWriter:
             path.unlink()
         (self._run.data_dir / f"{self._name}.index.npz").unlink(missing_ok=True)
 
-    def _encode(self, cached: RawSplit | None) -> tuple[SplitStats, dict[int, int]]:
+    def _encode(self, state: EncodingState, cached: RawSplit | None) -> None:
+        """Encodes what `state` lacks, writing down now and then how far it has come."""
         source = self._job.source(self._run)
-        if cached is None:
-            examples: Iterable[dict[str, Any]] = self._job.problem.examples(self._split, source)
-        else:
-            examples, source.dropped = cached.examples, cached.dropped
-            for line in cached.warnings:
-                self._run.warn(line)
-        stats, histogram = SplitStats(), Counter()
-        scatterer = Scatterer(self._scattered(), self._run.seed)
-        with Progress(f"{self._name}: encoding", "examples", len(cached.examples) if cached else None) as progress:
-            for chunk in self._workers.map(self._encoder, chunks(examples)):
+        examples, total = self._examples(source, cached)
+        done = state.stats.examples
+        scatterer = Scatterer(self._scattered(), self._run.seed, count=done, sizes=state.sizes)
+        saved = time.monotonic()
+        with Progress(f"{self._name}: encoding", "examples", total) as progress:
+            progress.add(done)
+            for chunk in self._workers.map(self._encoder, chunks(itertools.islice(examples, done, None))):
                 scatterer.add(chunk.records, list(zip(chunk.input_lengths.tolist(), chunk.target_lengths.tolist())))
-                stats.add(chunk.input_lengths, chunk.target_lengths)
-                histogram.update(dict(zip(chunk.target_ids.tolist(), chunk.target_counts.tolist())))
+                state.add(chunk)
                 progress.add(len(chunk.records))
+                if scatterer.is_full or time.monotonic() - saved > _SAVE_SECONDS:
+                    self._save(state, scatterer)
+                    saved = time.monotonic()
+        state.stats.shards = self._count if state.stats.examples else 0
+        state.stats.dropped = dict(sorted(source.dropped.items()))
+        state.complete = True
+        self._save(state, scatterer)
+
+    def _save(self, state: EncodingState, scatterer: Scatterer) -> None:
         scatterer.flush()
-        stats.shards = self._count if stats.examples else 0
-        stats.dropped = dict(sorted(source.dropped.items()))
-        return stats, dict(sorted(histogram.items()))
+        state.sizes = scatterer.sizes
+        state.save(self._state_file, self._job.settings)
+
+    def _examples(self, source: Source, cached: RawSplit | None) -> tuple[Iterable[dict[str, Any]], int | None]:
+        """The raw examples of the split, and their number where it is known."""
+        if cached is None:
+            return self._job.problem.examples(self._split, source), None
+        source.dropped = cached.dropped
+        for line in cached.warnings:
+            self._run.warn(line)
+        return cached.examples, len(cached.examples)
 
     def _place(self) -> None:
         """Turns scatter files into shards and indexes them; a shard that is there was finished by an earlier run."""
@@ -114,25 +131,3 @@ class SplitWriter:
             RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map)
         else:
             RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)
-
-    def _load_state(self) -> tuple[SplitStats, dict[int, int]] | None:
-        try:
-            state = json.loads(self._state_file.read_text(encoding="utf-8"))
-            if self._run.overwrite or state["settings"] != _plain(self._job.settings):
-                return None
-            return SplitStats(**state["stats"]), {int(key): count for key, count in state["histogram"].items()}
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _save_state(self, stats: SplitStats, histogram: dict[int, int]) -> None:
-        state = {
-            "settings": self._job.settings,
-            "stats": dataclasses.asdict(stats),
-            "histogram": histogram,
-        }
-        write_atomically(self._state_file, json.dumps(state).encode("utf-8"))
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON gives it back."""
-    return json.loads(json.dumps(value))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,11 +38,26 @@ def _size(value: int) -> bytes:
 
 def packed_int64(values: Sequence[int]) -> bytes:
     """The body of a packed repeated int64 field."""
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    if values and min(values) >= 0 and max(values) < len(_SMALL):
-        return b"".join(map(_SMALL.__getitem__, values))
-    return b"".join(map(varint, values))
+    return packed_int64_lists([values])[0]
+
+
+def packed_int64_lists(lists: Sequence[Sequence[int]]) -> list[bytes]:
+    """The bodies of packed repeated int64 fields, made in one go."""
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    values = np.fromiter(itertools.chain.from_iterable(lists), np.int64, int(lengths.sum()))
+    ends = np.cumsum(lengths)
+    if len(values) and (values.min() < 0 or values.max() >= 1 << 21):
+        bodies = list(map(varint, values.tolist()))
+        return [b"".join(bodies[end - length : end]) for end, length in zip(ends.tolist(), lengths.tolist())]
+    sizes = 1 + (values >= 1 << 7) + (values >= 1 << 14)
+    # Three bytes each, of which the first `sizes` are kept.
+    groups = np.empty((len(values), 3), np.uint8)
+    groups[:, 0] = (values & 0x7F) | np.where(sizes > 1, 0x80, 0)
+    groups[:, 1] = (values >> 7 & 0x7F) | np.where(sizes > 2, 0x80, 0)
+    groups[:, 2] = values >> 14
+    joined = groups[np.arange(3) < sizes[:, np.newaxis]].tobytes()
+    stops = np.concatenate([[0], np.cumsum(sizes)])[np.concatenate([[0], ends])].tolist()
+    return [joined[start:stop] for start, stop in itertools.pairwise(stops)]
 
 
 def serialize(features: Mapping[str, bytes | np.ndarray | Sequence[int]]) -> bytes:
@@ -50,28 +66,47 @@ def serialize(features: Mapping[str, bytes | np.ndarray | Sequence[int]]) -> byt
     Args:
         features: `bytes` become a bytes list of one, float arrays a float list, lists of ints an int64 list.
     """
-    entries = []
-    for name in sorted(features):
-        value = features[name]
+    return serialize_all([features])[0]
+
+
+def serialize_all(rows: Sequence[Mapping[str, bytes | np.ndarray | Sequence[int]]]) -> list[bytes]:
+    """`serialize` of many examples in one go."""
+    entries: list[list[bytes]] = [[] for _ in rows]
+    for name in sorted(set().union(*rows)):
+        having = [(row[name], parts) for row, parts in zip(rows, entries) if name in row]
+        for (tag, content), (_, parts) in zip(_contents([value for value, _ in having]), having):
+            parts += (_entry_head(name, tag, len(content)), content)
+    return [_message(b"".join(parts)) for parts in entries]
+
+
+def _contents(values: list) -> list[tuple[int, bytes]]:
+    """Kind and body of each value."""
+    found: list[tuple[int, bytes]] = [(INT64, b"")] * len(values)
+    integers = []
+    for at, value in enumerate(values):
         if isinstance(value, bytes):
-            tag, content = b"\x0a", value
+            found[at] = (BYTES, value)
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            tag, content = b"\x12", np.ascontiguousarray(value, "<f4").tobytes()
+            found[at] = (FLOAT, np.ascontiguousarray(value, "<f4").tobytes())
         else:
-            tag, content = b"\x1a", packed_int64(value)
-        values = b"\x0a" + _size(len(content)) + content
-        feature = tag + _size(len(values)) + values
-        entry = _key(name) + _size(len(feature)) + feature
-        entries.append(b"\x0a" + _size(len(entry)) + entry)
-    joined = b"".join(entries)
-    return b"\x0a" + _size(len(joined)) + joined
+            integers.append(at)
+    for at, body in zip(integers, packed_int64_lists([values[at] for at in integers])):
+        found[at] = (INT64, body)
+    return found
 
 
-@functools.lru_cache(maxsize=1024)
-def _key(name: str) -> bytes:
-    """The key of a map entry and the tag of its value."""
-    encoded = name.encode("utf-8")
-    return b"\x0a" + _size(len(encoded)) + encoded + b"\x12"
+def _message(content: bytes) -> bytes:
+    return b"\x0a" + _size(len(content)) + content
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _entry_head(name: str, kind: int, size: int) -> bytes:
+    """All of a map entry that stands before the `size` bytes of its value's body."""
+    values = b"\x0a" + _size(size)
+    feature = bytes([kind << 3 | 2]) + _size(len(values) + size) + values
+    key = name.encode("utf-8")
+    entry = b"\x0a" + _size(len(key)) + key + b"\x12" + _size(len(feature) + size) + feature
+    return b"\x0a" + _size(len(entry) + size) + entry
 
 
 def value_counts(example: bytes) -> dict[str, int]:

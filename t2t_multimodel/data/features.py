@@ -148,7 +148,7 @@ def _check(name: str, side: str, spec, raw: Mapping[str, Any]) -> None:
         raise DataError(f"problem {name} yielded an example without {side!r}; its examples() must give both sides")
     value = raw[side]
     if isinstance(spec, SymbolSpec):
-        good = isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(v, str) for v in value))
+        good = isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value))
         wanted = "a str or a list of words and labels"
     elif isinstance(spec, ImageSpec):
         good, wanted = isinstance(value, bytes) and bool(value), "encoded image bytes"

@@ -93,8 +93,11 @@ class Metadata:
 
     def save(self, data_dir: str | os.PathLike) -> None:
         """Writes `<problem>.json` atomically."""
-        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False)
-        write_atomically(metadata_path(data_dir, self.problem), (text + "\n").encode("utf-8"))
+        fields = {**vars(self), "splits": {split: vars(stats) for split, stats in self.splits.items()}}
+        histogram = json.dumps(fields.pop("target_histogram"))  # on one line, being long
+        text = json.dumps(fields, indent=1, ensure_ascii=False).removesuffix("\n}")
+        text += f',\n "target_histogram": {histogram}\n}}\n'
+        write_atomically(metadata_path(data_dir, self.problem), text.encode("utf-8"))
 
     @classmethod
     def load(cls, data_dir: str | os.PathLike, problem: str) -> Metadata:

@@ -8,6 +8,7 @@ more. Every order of the records is equally likely, and the bytes depend on noth
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import struct
 from collections.abc import Iterator, Sequence
@@ -30,16 +31,28 @@ class Scatterer:
     """Deals records out to scatter files; a single one keeps the records' order.
 
     Args:
-        paths: the scatter files, one a shard; made anew.
+        paths: the scatter files, one a shard.
         seed: of the draw.
+        count: records dealt by an interrupted run that is continued.
+        sizes: bytes of the scatter files then, to which they are cut; without them the files are made anew.
+
+    Attributes:
+        sizes: bytes written to each file; what is buffered is not among them.
     """
 
-    def __init__(self, paths: Sequence[pathlib.Path], seed: int):
-        self._paths, self._seed = list(paths), seed
+    def __init__(self, paths: Sequence[pathlib.Path], seed: int, count: int = 0, sizes: Sequence[int] | None = None):
+        self._paths, self._seed, self._count = list(paths), seed, count
         self._buffers: list[list[bytes]] = [[] for _ in paths]
-        self._buffered = self._count = 0
-        for path in self._paths:
-            path.write_bytes(b"")
+        self._buffered = 0
+        self.sizes = list(sizes or [0] * len(self._paths))
+        for path, size in zip(self._paths, self.sizes):
+            path.touch()
+            os.truncate(path, size)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether enough is buffered to be written."""
+        return self._buffered >= _BUFFER_BYTES
 
     def add(self, framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> None:
         """Takes the next records, framed, and the lengths of their two sides."""
@@ -52,15 +65,13 @@ class Scatterer:
             self._buffers[shard].append(entry)
         self._count += len(entries)
         self._buffered += sum(map(len, entries))
-        if self._buffered >= _BUFFER_BYTES:
-            self.flush()
 
     def flush(self) -> None:
         """Writes what is buffered."""
-        for path, buffer in zip(self._paths, self._buffers):
+        for at, (path, buffer) in enumerate(zip(self._paths, self._buffers)):
             if buffer:
                 with open(path, "ab") as file:
-                    file.write(b"".join(buffer))
+                    self.sizes[at] += file.write(b"".join(buffer))
                 buffer.clear()
         self._buffered = 0
 
@@ -148,6 +159,8 @@ def _shuffle(path: pathlib.Path, writer: _ShardWriter, seed: tuple[int, ...], me
     scatterer = Scatterer(paths, int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
     for entries in _stream(path):
         scatterer.deal(entries)
+        if scatterer.is_full:
+            scatterer.flush()
     scatterer.flush()
     for part, part_path in enumerate(paths):
         _shuffle(part_path, writer, (*seed, part), max(memory, part_path.stat().st_size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -68,7 +69,6 @@ class Vocabulary:
         if UNK_ID in self._bytes or not all(UNK_ID < index < self.size for index in self.labels.values()):
             raise VocabularyError("the vocabulary's model lacks byte pieces or labels; generate the data again")
         self._labels_by_id = {index: Label(name) for name, index in self.labels.items()}
-        self._pieces = self._piece_table()
 
     def __reduce__(self):
         return Vocabulary, (self.model, self.labels, self.options)
@@ -271,7 +271,8 @@ class Vocabulary:
                 ids.extend(self._processor.encode(part))
         return ids
 
-    def _piece_table(self) -> list[bytes]:
+    @functools.cached_property
+    def _pieces(self) -> list[bytes]:
         table = []
         for index in range(self.size):
             special = self._processor.is_control(index) or self._processor.is_unknown(index)

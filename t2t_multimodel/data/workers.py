@@ -25,7 +25,7 @@ from t2t_multimodel.errors import DataError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK_EXAMPLES = 1024
+CHUNK_EXAMPLES = 512
 CHUNK_BYTES = 1 << 22
 
 
@@ -51,12 +51,14 @@ class Encoder:
     def of(cls, problem: Problem, data_dir: str | os.PathLike, fingerprint: str | None) -> Encoder:
         """The encoder of a problem with the vocabulary of a data folder."""
         folder = str(data_dir) if features.needs_vocabulary(problem) else None
+        if folder:
+            _vocabulary(folder, fingerprint)  # processes forked from now on have it
         return cls(problem.name, problem.inputs, problem.targets, folder, fingerprint)
 
     def __call__(self, raws: list[dict[str, Any]]) -> EncodedChunk:
         vocabulary = _vocabulary(self.vocabulary_dir, self.fingerprint) if self.vocabulary_dir else None
         rows = features.encode_examples(self.name, self.inputs, self.targets, raws, vocabulary)
-        framed = records.frame([example_proto.serialize(row) for row in rows])
+        framed = records.frame(example_proto.serialize_all(rows))
         key = features.input_key(self.inputs)
         targets = [row[features.target_key(self.inputs)] for row in rows]
         counts = np.bincount(np.fromiter(itertools.chain.from_iterable(targets), np.int64))
@@ -108,11 +110,11 @@ def raw_size(example: dict[str, Any]) -> int:
     """Bytes of a raw example, roughly."""
     size = 0
     for value in example.values():
-        if isinstance(value, np.ndarray):
-            size += value.nbytes
-        elif isinstance(value, str | bytes):
+        if isinstance(value, (str, bytes)):
             size += len(value)
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, np.ndarray):
+            size += value.nbytes
+        elif isinstance(value, (list, tuple)):
             size += sum(map(len, value))
     return size
 

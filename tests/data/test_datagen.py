@@ -1,12 +1,15 @@
 import hashlib
 import json
 import pathlib
+import signal
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from t2t_multimodel.data import datagen, datagen_split, shuffle
+from t2t_multimodel.data import datagen, datagen_split, features, shuffle, workers
 from t2t_multimodel.data.features import decode_features, encode_example, parsing_features
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import Problem
@@ -221,6 +224,71 @@ def _failing_after_vocabulary():
         raise Interrupted
 
     return examples
+
+
+def test_encoding_continues_inside_a_split(tmp_path, monkeypatch):
+    options = {"options": "bad=true", "num_workers": 1}
+    _generate(tmp_path / "whole", ["toy_text"], **options)
+    monkeypatch.setattr(datagen_split, "_SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(workers, "CHUNK_EXAMPLES", 32)
+    # The text is read once more for the vocabulary, which the cut run finds there.
+    for name in ("vocab.model", "vocab.json"):
+        (tmp_path / "cut").mkdir(exist_ok=True)
+        (tmp_path / "cut" / name).write_bytes((tmp_path / "whole" / name).read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(ToyText, "explode", ("train", 250))
+        with pytest.raises(Interrupted):
+            _generate(tmp_path / "cut", ["toy_text"], **options)
+    encoded = []
+    encode = features.encode_examples
+
+    def counting(name, inputs, targets, raws, vocabulary):
+        encoded.extend(raw["meta/number"] for raw in raws)
+        return encode(name, inputs, targets, raws, vocabulary)
+
+    monkeypatch.setattr(features, "encode_examples", counting)
+    _generate(tmp_path / "cut", ["toy_text"], **options)
+    assert _digests(tmp_path / "cut") == _digests(tmp_path / "whole")
+    assert encoded[0] > 200
+
+
+_KILLED = """
+import os, signal, sys
+from t2t_multimodel.data import datagen, datagen_split, workers
+from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
+from t2t_multimodel.registry import register_problem
+
+datagen_split._SAVE_SECONDS, workers.CHUNK_EXAMPLES = -1.0, 16
+
+
+@register_problem("killed_image")
+class KilledImage(Problem):
+    inputs, targets, command = ImageSpec(), ClassLabelSpec(3), "to_class"
+
+    def examples(self, split, source):
+        for number in range({"train": 200, "dev": 9, "test": 0}[split]):
+            if sys.argv[2] == "kill" and split == "train" and number == 150:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield {"inputs": number.to_bytes(50, "big"), "targets": number % 3}
+
+
+datagen.generate(["killed_image"], sys.argv[1], num_shards=3, num_workers=1)
+"""
+
+
+def test_a_killed_process_is_continued(tmp_path):
+    def run(folder, mode):
+        command = [sys.executable, "-c", _KILLED, str(tmp_path / folder), mode]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("whole", "run").returncode == 0
+    assert run("cut", "kill").returncode == -signal.SIGKILL
+    (state,) = tmp_path.glob("cut/tmp/*/*.state.json")
+    stored = json.loads(state.read_text())
+    assert stored["stats"]["examples"] == 144 and not stored["complete"]
+    assert run("cut", "run").returncode == 0
+    assert _digests(tmp_path / "cut") == _digests(tmp_path / "whole")
 
 
 def test_finished_work_is_not_done_again(tmp_path, monkeypatch):

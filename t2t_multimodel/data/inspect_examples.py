@@ -17,7 +17,8 @@ from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import RecordIndex
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec
-from t2t_multimodel.data.vocabulary import Label, Vocabulary
+from t2t_multimodel.data.vocabularies import AnyVocabulary, load_vocabulary
+from t2t_multimodel.data.vocabulary import Label
 from t2t_multimodel.errors import DataError, VocabularyError
 
 _PALETTE = np.array([[12, 8, 40], [90, 20, 110], [200, 55, 90], [250, 150, 60], [252, 250, 200]], np.float32)
@@ -81,7 +82,7 @@ class ExampleReader:
         self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict)
         found = metadata_path(data_dir, problem.name).is_file()
         self.metadata = Metadata.load(data_dir, problem.name) if found else None
-        self.vocabulary = Vocabulary.load(data_dir) if needs_vocabulary(problem) else None
+        self.vocabulary = load_vocabulary(data_dir) if needs_vocabulary(problem) else None
         made_with = self.metadata and self.metadata.vocabulary
         if self.vocabulary and made_with and self.vocabulary.fingerprint != made_with:
             raise VocabularyError(
@@ -121,7 +122,7 @@ class ExampleReader:
         return Side("1 class", f"{label} {names[label]}" if known else str(label))
 
 
-def text_side(ids: Sequence[int], vocabulary: Vocabulary, sentence: str = "") -> Side:
+def text_side(ids: Sequence[int], vocabulary: AnyVocabulary, sentence: str = "") -> Side:
     """Decoded text; ids with labels among them are drawn as a tree over the words of `sentence`.
 
     Args:

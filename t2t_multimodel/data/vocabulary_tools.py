@@ -8,18 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from t2t_multimodel.data.subword_vocabulary import T2TSubwordVocabulary
+from t2t_multimodel.data.vocabularies import AnyVocabulary, load_vocabulary
 from t2t_multimodel.data.vocabulary import JSON_FILE, Vocabulary
 from t2t_multimodel.errors import VocabularyError
 
 _SHOWN = 10
 
 
-def open_vocabulary(path: str | os.PathLike) -> Vocabulary | T2TSubwordVocabulary:
+def open_vocabulary(path: str | os.PathLike) -> AnyVocabulary:
     """The vocabulary of a data folder, or that of a Tensor2Tensor `.subwords` file."""
-    return Vocabulary.load(path) if pathlib.Path(path).is_dir() else T2TSubwordVocabulary.load(path)
+    return load_vocabulary(path) if pathlib.Path(path).is_dir() else T2TSubwordVocabulary.load(path)
 
 
-def describe(vocabulary: Vocabulary | T2TSubwordVocabulary, text: str | None = None) -> str:
+def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:
     """Size, fingerprint and labels; with `text`, the pieces it is encoded to."""
     lines = [f"size: {vocabulary.size}", f"fingerprint: {vocabulary.fingerprint}", f"labels: {len(vocabulary.labels)}"]
     if vocabulary.labels:
@@ -30,7 +31,7 @@ def describe(vocabulary: Vocabulary | T2TSubwordVocabulary, text: str | None = N
     return "\n".join(lines)
 
 
-def coverage(vocabulary: Vocabulary | T2TSubwordVocabulary, file: pathlib.Path) -> str:
+def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
     """How a text file is encoded: ids a word and a character, the share of single bytes, and what falls to bytes."""
     try:
         lines = [line.rstrip("\n") for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
@@ -56,7 +57,7 @@ def coverage(vocabulary: Vocabulary | T2TSubwordVocabulary, file: pathlib.Path) 
 
 
 def extend(
-    vocabulary: Vocabulary | T2TSubwordVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path
+    vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path
 ) -> Vocabulary:
     """Saves a vocabulary with further pieces and labels in `folder`; old ids keep their meaning.
 

@@ -12,13 +12,17 @@ from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import RecordIndex
 from t2t_multimodel.data.specs import ClassLabelSpec
+from t2t_multimodel.data.subword_vocabulary import T2TSubwordVocabulary
+from t2t_multimodel.data.vocabularies import AnyVocabulary, load_vocabulary
 from t2t_multimodel.data.vocabulary import Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
 from t2t_multimodel.training.baseline import Baseline
 from t2t_multimodel.training.task import Task
 
 
-def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -> Vocabulary | None:
+def data_vocabulary(
+    data_dir: str | pathlib.Path, problems: Iterable[Problem]
+) -> AnyVocabulary | None:
     """The vocabulary of a data folder, or None where no problem has text.
 
     Raises:
@@ -30,7 +34,7 @@ def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -
     with_text = [problem for problem in problems if needs_vocabulary(problem)]
     if not with_text:
         return None
-    vocabulary = Vocabulary.load(data_dir)
+    vocabulary = load_vocabulary(data_dir)
     for problem in with_text:
         metadata = _metadata(data_dir, problem.name)
         if metadata is not None and metadata.vocabulary != vocabulary.fingerprint:
@@ -50,7 +54,7 @@ def task_baseline(task: Task, data_dir: str | pathlib.Path) -> Baseline:
     if isinstance(task.problem.targets, ClassLabelSpec):
         size = task.problem.targets.num_classes
     else:
-        size = max([int(key) for key in histogram] + [Vocabulary.load(data_dir).size - 1]) + 1
+        size = max([int(key) for key in histogram] + [load_vocabulary(data_dir).size - 1]) + 1
     return Baseline.from_histogram(histogram, size)
 
 

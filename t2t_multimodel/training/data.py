@@ -12,9 +12,7 @@ from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import RecordIndex
 from t2t_multimodel.data.specs import ClassLabelSpec
-from t2t_multimodel.data.subword_vocabulary import T2TSubwordVocabulary
 from t2t_multimodel.data.vocabularies import AnyVocabulary, load_vocabulary
-from t2t_multimodel.data.vocabulary import Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
 from t2t_multimodel.training.baseline import Baseline
 from t2t_multimodel.training.task import Task

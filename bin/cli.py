@@ -91,7 +91,18 @@ def generate(problems: Sequence[str]) -> None:
         options=FLAGS.problem_options,
         strict=FLAGS.strict,
         overwrite=_value("overwrite", False),
+        beam_options=_beam_options(),
     )
+
+
+def _beam_options() -> list[str] | None:
+    """Options of Beam's runner, or None where Beam is not asked for."""
+    options = [option for option in _value("pipeline_options", "").split(",") if option]
+    if _value("pipeline", "local") == "beam":
+        return options
+    if options:
+        raise MultiModelError("--pipeline_options are for --pipeline=beam; give both or neither")
+    return None
 
 
 def _value(name: str, default: Any) -> Any:

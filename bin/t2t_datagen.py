@@ -16,6 +16,8 @@ def define_flags() -> None:
     flags.DEFINE_integer("num_shards", 10, "Training shards a problem; dev and test have one.", lower_bound=1)
     flags.DEFINE_integer("num_workers", 0, "Processes that encode; 0 takes one a processor.", lower_bound=0)
     flags.DEFINE_integer("vocab_size", None, "Ids of a new vocabulary, 8192 unless given.", lower_bound=1)
+    flags.DEFINE_enum("pipeline", "local", ["local", "beam"], "Runs on this machine, or on Apache Beam.")
+    flags.DEFINE_string("pipeline_options", "", "Options of Beam's runner: runner=DirectRunner,name=value.")
     flags.DEFINE_bool("overwrite", False, "Make again what is there already.")
 
 

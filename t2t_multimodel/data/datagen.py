@@ -73,6 +73,15 @@ class Run:
     overwrite: bool
     report: Callable[[str], None]
     warn: Callable[[str], None]
+    beam_options: tuple[str, ...] | None = None
+
+    def split_writer(self, job: Job, split: str, encoder: Encoder, workers: Workers) -> SplitWriter:
+        """What writes a split: this machine, or Apache Beam where its options are given."""
+        if self.beam_options is None:
+            return SplitWriter(job, self, split, encoder, workers)
+        from t2t_multimodel.data.beam_pipeline import BeamSplitWriter
+
+        return BeamSplitWriter(job, self, split, encoder, workers, options=self.beam_options)
 
 
 def generate(
@@ -88,6 +97,7 @@ def generate(
     options: str = "",
     strict: bool = False,
     overwrite: bool = False,
+    beam_options: Sequence[str] | None = None,
     report: Callable[[str], None] = print,
     warn: Callable[[str], None] = print_warning,
 ) -> list[Metadata]:
@@ -105,6 +115,7 @@ def generate(
         options: ``name=value,problem.name=value``.
         strict: the first bad raw example is an error.
         overwrite: generate also what is there.
+        beam_options: run on Apache Beam with these options of its runner, ``name=value`` each; None runs here.
         report: called with lines for the user.
         warn: called with one line for each bad example.
 
@@ -115,6 +126,8 @@ def generate(
         MultiModelError: of the kind that fits: a corpus is missing, data made otherwise are in the way, ...
     """
     run = _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn)
+    if beam_options is not None:
+        run = dataclasses.replace(run, beam_options=tuple(beam_options))
     jobs = _jobs(problem_names, source_dir, options, seed, num_shards)
     if not 0 <= seed < 1 << 63:
         raise MultiModelError(f"--random_seed={seed} is out of range; give 0 or a positive number")
@@ -306,7 +319,7 @@ def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Work
     encoder = Encoder.of(job.problem, run.data_dir, fingerprint)
     meta = Metadata(name, job.settings, fingerprint, {}, sources=metadata.source_files(job.source_dir))
     for split in SPLITS:
-        writer = SplitWriter(job, run, split, encoder, workers)
+        writer = run.split_writer(job, split, encoder, workers)
         stats, histogram = writer.write(cache.take(name, split))
         meta.splits[split] = stats
         if split == "train":

@@ -34,10 +34,18 @@ class EncodingState:
     def add(self, chunk: EncodedChunk) -> None:
         """Counts a chunk."""
         self.stats.add(chunk.input_lengths, chunk.target_lengths)
-        missing = int(chunk.target_ids.max(initial=-1)) + 1 - len(self.counts)
-        if missing > 0:
-            self.counts = np.pad(self.counts, (0, missing))
+        if len(chunk.target_ids):
+            self._reach(int(chunk.target_ids[-1]) + 1)
         self.counts[chunk.target_ids] += chunk.target_counts
+
+    def merge(self, other: EncodingState) -> None:
+        """Adds what another state counted."""
+        self.stats.merge(other.stats)
+        self._reach(len(other.counts))
+        self.counts[: len(other.counts)] += other.counts
+
+    def _reach(self, size: int) -> None:
+        self.counts = np.pad(self.counts, (0, max(0, size - len(self.counts))))
 
     @property
     def histogram(self) -> dict[int, int]:

@@ -53,8 +53,21 @@ class SplitStats:
         self.target_tokens += int(targets.sum())
         self.input_max = max(self.input_max, int(inputs.max()))
         self.target_max = max(self.target_max, int(targets.max()))
-        _count(self.input_histogram, inputs)
-        _count(self.target_length_histogram, targets)
+        self._add_histogram("input_histogram", _histogram(inputs))
+        self._add_histogram("target_length_histogram", _histogram(targets))
+
+    def merge(self, other: SplitStats) -> None:
+        """Adds the examples that `other` counted; shards and drops are left as they are."""
+        for name in ("examples", "input_units", "target_tokens"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("input_max", "target_max"):
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+        for name in ("input_histogram", "target_length_histogram"):
+            self._add_histogram(name, getattr(other, name))
+
+    def _add_histogram(self, name: str, counts: dict[str, int]) -> None:
+        merged = Counter(getattr(self, name)) + Counter(counts)
+        setattr(self, name, dict(sorted(merged.items(), key=lambda item: int(item[0]))))
 
 
 @dataclasses.dataclass
@@ -158,7 +171,7 @@ def _walk(folder: pathlib.Path):
                 yield path
 
 
-def _count(histogram: dict[str, int], lengths: np.ndarray) -> None:
+def _histogram(lengths: np.ndarray) -> dict[str, int]:
+    """Upper bound of the bin, a power of two, to the number of lengths in it."""
     bounds = 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
-    for bound, count in Counter(bounds.tolist()).items():
-        histogram[str(bound)] = histogram.get(str(bound), 0) + count
+    return {str(bound): count for bound, count in Counter(bounds.tolist()).items()}

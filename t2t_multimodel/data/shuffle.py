@@ -56,11 +56,11 @@ class Scatterer:
 
     def add(self, framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> None:
         """Takes the next records, framed, and the lengths of their two sides."""
-        self.deal([_LENGTHS.pack(*sides) + record for sides, record in zip(lengths, framed)])
+        self.deal(make_entries(framed, lengths))
 
     def deal(self, entries: Sequence[bytes]) -> None:
         """Takes entries of another scatter file."""
-        draws = hash_numbers(self._seed, self._count, len(entries)) % np.uint64(len(self._paths))
+        draws = draw_shards(self._seed, self._count, len(entries), len(self._paths))
         for entry, shard in zip(entries, draws.tolist()):
             self._buffers[shard].append(entry)
         self._count += len(entries)
@@ -74,6 +74,16 @@ class Scatterer:
                     self.sizes[at] += file.write(b"".join(buffer))
                 buffer.clear()
         self._buffered = 0
+
+
+def make_entries(framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Framed records with the lengths of their two sides as scatter files hold them."""
+    return [_LENGTHS.pack(*sides) + record for sides, record in zip(lengths, framed)]
+
+
+def draw_shards(seed: int, start: int, count: int, shards: int) -> np.ndarray:
+    """The shard of each of `count` records from number `start` on, `[count]`."""
+    return hash_numbers(seed, start, count) % np.uint64(shards)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,9 +56,7 @@ def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
     return "\n".join(report)
 
 
-def extend(
-    vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path
-) -> Vocabulary:
+def extend(vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path) -> Vocabulary:
     """Saves a vocabulary with further pieces and labels in `folder`; old ids keep their meaning.
 
     Raises:

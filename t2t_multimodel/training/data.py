@@ -18,9 +18,7 @@ from t2t_multimodel.training.baseline import Baseline
 from t2t_multimodel.training.task import Task
 
 
-def data_vocabulary(
-    data_dir: str | pathlib.Path, problems: Iterable[Problem]
-) -> AnyVocabulary | None:
+def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -> AnyVocabulary | None:
     """The vocabulary of a data folder, or None where no problem has text.
 
     Raises:

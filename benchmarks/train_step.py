@@ -56,7 +56,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     from t2t_multimodel.data.problem import Problem
     from t2t_multimodel.data.specs import SymbolSpec
     from t2t_multimodel.model import MultiModel
-    from t2t_multimodel.training.optimizer import Adam
+    from t2t_multimodel.training.optimizers import make_optimizer
     from t2t_multimodel.training.step import make_train_step
     from t2t_multimodel.training.task import Task
 
@@ -66,7 +66,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
     start = time.perf_counter()
     model = MultiModel(hparams, vocab_size=options.vocab, specs=[SymbolSpec()])
-    optimizer = Adam({v.path: v.value for v in model.trainable_variables}, hparams.optimizer)
+    optimizer = make_optimizer({v.path: v.value for v in model.trainable_variables}, hparams.optimizer)
     built = time.perf_counter()
     step = make_train_step(model, optimizer, tf.distribute.get_strategy(), Task(Text(), 0), seed=0, train_steps=1000)
     step.get_concrete_function()

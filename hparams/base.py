@@ -19,6 +19,8 @@ class BodyHParams:
     """Encoder, mixer and decoder.
 
     Attributes:
+        form: ``"paper"``, or ``"plus"``: pre-normalised blocks of self-attention, attention to the source and a
+            convolutional feed-forward layer, which learn faster.
         depth: channels of the joint representation.
         num_heads: attention heads.
         encoder_blocks, mixer_blocks, decoder_blocks: number of convolutional blocks in each part.
@@ -26,9 +28,12 @@ class BodyHParams:
         kernel_sizes, dilations: of the four steps of a convolutional block.
         second_skip: the second skip starts at the block's ``"input"`` (paper) or at ``"hidden"`` (the 2017 code).
         encoder_timing: adds the timing signal to the encoder's input (the 2017 code).
+        feed_forward: width of the feed-forward layers of the form "plus".
+        feed_forward_kernel: taps of their convolutions.
         max_commands: rows of the command token table.
     """
 
+    form: str = "paper"
     depth: int = 512
     num_heads: int = 8
     encoder_blocks: int = 6
@@ -39,6 +44,8 @@ class BodyHParams:
     dilations: tuple[int, ...] = (1, 1, 1, 8)
     second_skip: str = "input"
     encoder_timing: bool = True
+    feed_forward: int = 2048
+    feed_forward_kernel: int = 5
     max_commands: int = 32
 
 
@@ -101,18 +108,25 @@ class ModalitiesHParams:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OptimizerHParams:
-    """Adam and its schedule.
+    """The optimizer and its schedule.
 
     Attributes:
+        name: ``"adam"``, or ``"muon"``: matrices of the body are updated by their orthogonalised momentum, all else
+            by Adam.
         learning_rate: factor of the schedule.
-        schedule: ``"noam"`` (depth^-0.5 * min((s+1) * warmup^-1.5, (s+1)^-0.5)), ``"cosine"`` (to zero at
-            the last step) or ``"constant"``; all but noam rise linearly over the warm-up.
+        schedule: ``"noam"`` (depth^-0.5 * min((s+1) * warmup^-1.5, (s+1)^-0.5)), ``"rsqrt"`` (the same
+            curve by its peak), ``"cosine"`` (to zero at the last step) or ``"constant"``; all but noam rise linearly
+            over the warm-up to `learning_rate`.
         warmup_steps: steps of rising rate.
         beta1, beta2, epsilon: Adam's.
         clip_norm: global gradient norm; 0 does not clip.
         weight_decay: decoupled, for matrices only.
+        muon_scale: root mean square of Muon's update of a matrix over the learning rate.
+        muon_momentum: decay of Muon's Nesterov momentum.
+        muon_steps: Newton-Schulz iterations.
     """
 
+    name: str = "adam"
     learning_rate: float = 1.0
     schedule: str = "noam"
     warmup_steps: int = 4000
@@ -121,6 +135,9 @@ class OptimizerHParams:
     epsilon: float = 1e-6
     clip_norm: float = 2.0
     weight_decay: float = 0.0
+    muon_scale: float = 0.7
+    muon_momentum: float = 0.95
+    muon_steps: int = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,26 @@ def multimodel_mini() -> HParams:
     )
 
 
+@register_hparams("multimodel_plus")
+def multimodel_plus() -> HParams:
+    """Pre-normalised blocks, tied embeddings and Muon: learns faster than the faithful sets on small machines."""
+    return multimodel_tiny().override(
+        body__form="plus",
+        body__depth=192,
+        body__encoder_blocks=3,
+        body__mixer_blocks=1,
+        body__decoder_blocks=2,
+        body__feed_forward=768,
+        mixture__hidden=384,
+        modalities__tied_softmax=True,
+        optimizer__name="muon",
+        optimizer__schedule="rsqrt",
+        optimizer__learning_rate=6e-3,
+        optimizer__warmup_steps=60,
+        optimizer__clip_norm=1.0,
+    )
+
+
 @register_hparams("multimodel_paper")
 def multimodel_paper() -> HParams:
     """The paper's joint model: depth 1024, 240 experts, dropout 0.4 at the end of each block."""

@@ -9,9 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.body.decoder import Decoder
-from t2t_multimodel.body.encoder import Encoder
-from t2t_multimodel.body.mixer import Mixer
+from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
 from t2t_multimodel.layers.rng import StepRandom
 from t2t_multimodel.modalities.audio import AudioModality
@@ -56,26 +54,7 @@ class MultiModel(keras.Model):
     def __init__(self, hparams, *, vocab_size: int, specs: Iterable[InputSpec | TargetSpec]):
         super().__init__(name="multimodel")
         self.hparams, self.vocab_size = hparams, vocab_size
-        body, regularization = hparams.body, hparams.regularization
-        conv = {
-            "kernel_sizes": body.kernel_sizes,
-            "dilations": body.dilations,
-            "second_skip": body.second_skip,
-            "dropout": regularization.dropout,
-        }
-        attention = {
-            "conv_blocks": body.attention_conv_blocks,
-            "attention_dropout": regularization.attention_dropout,
-        }
-        mixture = _mixture_arguments(hparams.mixture)
-        depth, heads = body.depth, body.num_heads
-        self.encoder = Encoder(
-            depth, body.encoder_blocks, conv=conv, mixture=mixture, timing=body.encoder_timing, name="encoder"
-        )
-        self.mixer = Mixer(depth, heads, body.mixer_blocks, conv=conv, attention=attention, name="mixer")
-        self.decoder = Decoder(
-            depth, heads, body.decoder_blocks, conv=conv, attention=attention, mixture=mixture, name="decoder"
-        )
+        self.encoder, self.mixer, self.decoder = make_body(hparams)
         self.nets = {spec.key: _make_net(spec, hparams, vocab_size) for spec in _unique(specs)}
         self._build_all()
 
@@ -170,18 +149,6 @@ class MultiModel(keras.Model):
         if len(named) != len(self.variables):
             raise ValueError("two variables of the model have the same path")
         return named
-
-
-def _mixture_arguments(mixture) -> dict[str, Any] | None:
-    if not mixture.num_experts:
-        return None
-    return {
-        "num_experts": mixture.num_experts,
-        "hidden": mixture.hidden,
-        "k": mixture.k,
-        "loss_coefficient": mixture.loss_coefficient,
-        "capacity_factor": mixture.capacity_factor or None,
-    }
 
 
 def _unique(specs: Iterable[InputSpec | TargetSpec]) -> list[InputSpec | TargetSpec]:

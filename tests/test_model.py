@@ -5,16 +5,18 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
+from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.model import MultiModel
 
 TEXT, IMAGE, SOUND, CLASSES = SymbolSpec(), ImageSpec(), AudioSpec(), ClassLabelSpec(5)
 VOCAB = 40
 
 
-@pytest.fixture(scope="module")
-def model(tiny_hparams):
+@pytest.fixture(scope="module", params=["paper", "plus"])
+def model(tiny_hparams, request):
     tf.keras.utils.set_random_seed(1)
-    model = MultiModel(tiny_hparams, vocab_size=VOCAB, specs=[TEXT, IMAGE, SOUND, CLASSES])
+    hparams = tiny_hparams.override(body__form=request.param, body__feed_forward=24)
+    model = MultiModel(hparams, vocab_size=VOCAB, specs=[TEXT, IMAGE, SOUND, CLASSES])
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:  # gates, scales and biases off their symmetric start
         variable.assign(variable.value + rng.normal(0, 0.1, variable.shape).astype(np.float32))
@@ -112,3 +114,8 @@ def test_a_model_without_mixture_or_with_tied_tables_builds(tiny_hparams):
     assert not [name for name in model.named_variables() if "mixture" in name or "softmax" in name]
     out = logits(model, {"inputs": ids((1, 5)), "targets": ids((1, 4))}, TEXT)
     assert np.isfinite(out).all()
+
+
+def test_an_unknown_form_of_body_is_named(tiny_hparams):
+    with pytest.raises(HParamsError, match="give paper or plus"):
+        MultiModel(tiny_hparams.override(body__form="round"), vocab_size=VOCAB, specs=[TEXT])

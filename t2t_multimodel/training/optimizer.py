@@ -29,13 +29,16 @@ class Adam:
         self._hparams = optimizer
         self._position = {variable.ref(): i for i, variable in enumerate(self._variables.values())}
         self._first = [self._slot(v) for v in self._variables.values()]
-        self._second = [self._slot(v) for v in self._variables.values()]
+        self._second = {i: self._slot(v) for i, v in enumerate(self._variables.values()) if self._needs_second_slot(i)}
         self._updates = tf.Variable(
             tf.zeros([len(self._variables)]),
             trainable=False,
             name="adam_updates",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
+
+    def _needs_second_slot(self, position: int) -> bool:
+        return True
 
     @staticmethod
     def _slot(variable: tf.Variable) -> tf.Variable:
@@ -48,7 +51,8 @@ class Adam:
     def named_variables(self) -> dict[str, tf.Variable]:
         """Slots by name, as checkpoints keep them; the vector of update counts follows the order of names."""
         named = {f"first/{name}": slot for name, slot in zip(self._variables, self._first)}
-        named |= {f"second/{name}": slot for name, slot in zip(self._variables, self._second)}
+        names = list(self._variables)
+        named |= {f"second/{names[i]}": slot for i, slot in self._second.items()}
         named["updates"] = self._updates
         return named
 
@@ -72,19 +76,22 @@ class Adam:
         positions = [self._position[variable.ref()] for variable in variables]
         reached = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
         counts = self._updates.read_value() + reached
-        beta1_powers = tf.unstack(self._hparams.beta1**counts)
-        beta2_powers = tf.unstack(self._hparams.beta2**counts)
-        beta1, beta2, epsilon = (
-            tf.constant(value, tf.float32)
-            for value in (self._hparams.beta1, self._hparams.beta2, self._hparams.epsilon)
-        )
         tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
-        for i, gradient, variable in zip(positions, gradients, variables):
-            decay = self._hparams.weight_decay
+        decay = self._hparams.weight_decay
+        for variable in variables:
             if decay and variable.shape.rank > 1:
                 tf.raw_ops.AssignSubVariableOp(
                     resource=variable.handle, value=learning_rate * decay * tf.convert_to_tensor(variable)
                 )
+        self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
+        return norm
+
+    def _update(self, reached: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
+        """Updates (position, gradient, variable) each, after `counts` `[variables]` updates, this one included."""
+        hparams = self._hparams
+        beta1_powers, beta2_powers = tf.unstack(hparams.beta1**counts), tf.unstack(hparams.beta2**counts)
+        constants = {name: tf.constant(getattr(hparams, name), tf.float32) for name in ("beta1", "beta2", "epsilon")}
+        for i, gradient, variable in reached:
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=self._first[i].handle,
@@ -92,9 +99,6 @@ class Adam:
                 beta1_power=beta1_powers[i],
                 beta2_power=beta2_powers[i],
                 lr=learning_rate,
-                beta1=beta1,
-                beta2=beta2,
-                epsilon=epsilon,
                 grad=gradient,
+                **constants,
             )
-        return norm

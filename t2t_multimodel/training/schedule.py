@@ -19,16 +19,18 @@ def learning_rate(step: tf.Tensor, optimizer, *, depth: int, train_steps: int) -
         train_steps: number of the last step (cosine).
 
     ``noam`` (Vaswani et al. 2017, as Tensor2Tensor computes it):
-    `depth^-0.5 * min((s + 1) * warmup^-1.5, (s + 1)^-0.5)`.
+    `depth^-0.5 * min((s + 1) * warmup^-1.5, (s + 1)^-0.5)`. ``rsqrt`` is the same curve, `learning_rate` its peak.
     """
     count = tf.cast(step, tf.float32) + 1.0
     warmup = float(max(optimizer.warmup_steps, 1))
     if optimizer.schedule == "noam":
         return optimizer.learning_rate * depth**-0.5 * tf.minimum(count * warmup**-1.5, tf.math.rsqrt(count))
     rise = tf.minimum(count / warmup, 1.0)
+    if optimizer.schedule == "rsqrt":
+        return optimizer.learning_rate * tf.minimum(rise, tf.sqrt(warmup / count))
     if optimizer.schedule == "constant":
         return optimizer.learning_rate * rise
     if optimizer.schedule == "cosine":
         done = tf.clip_by_value((count - warmup) / max(train_steps - warmup, 1.0), 0.0, 1.0)
         return optimizer.learning_rate * rise * 0.5 * (1.0 + tf.cos(math.pi * done))
-    raise HParamsError(f"optimizer.schedule={optimizer.schedule!r}; give noam, cosine or constant")
+    raise HParamsError(f"optimizer.schedule={optimizer.schedule!r}; give noam, rsqrt, cosine or constant")

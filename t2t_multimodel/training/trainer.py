@@ -21,7 +21,7 @@ from t2t_multimodel.training.checkpoint import Checkpointer
 from t2t_multimodel.training.data import data_vocabulary, has_examples
 from t2t_multimodel.training.evaluator import Evaluator
 from t2t_multimodel.training.manifest import FILE, Manifest, new_manifest
-from t2t_multimodel.training.optimizer import Adam
+from t2t_multimodel.training.optimizers import make_optimizer
 from t2t_multimodel.training.progress import Progress
 from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.task import Task
@@ -118,7 +118,7 @@ class Trainer:
         with self.strategy.scope():
             self.model = self.manifest.make_model()
             trainable = {variable.path: variable.value for variable in self.model.trainable_variables}
-            self.optimizer = Adam(trainable, config.hparams.optimizer)
+            self.optimizer = make_optimizer(trainable, config.hparams.optimizer)
         self.checkpointer = Checkpointer(
             config.output_dir,
             model=self.model.named_variables(),

@@ -24,6 +24,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set (or of all, with 'all') and stop.")
+    flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
 
 
 def main(_) -> None:
@@ -78,8 +79,22 @@ def _describe() -> None:
     }
     if len(names) == 1:
         print(describe.format_parts(parts[names[0]]))
+        if FLAGS.describe_batch:
+            _describe_step(registry.hparams(names[0]).override(FLAGS.hparams), problems)
     else:
         print(describe.format_parts({name: sum(counts.values()) for name, counts in parts.items()}, total=False))
+
+
+def _describe_step(hparams, problems) -> None:
+    """Prints the FLOPs of a train step on --describe_batch, for the first of --problem or for text alone."""
+    from t2t_multimodel.data.specs import SymbolSpec
+    from t2t_multimodel.training import describe
+
+    inputs, targets = (problems[0].inputs, problems[0].targets) if problems else (SymbolSpec(), SymbolSpec())
+    rows, source, length = describe.parse_batch(FLAGS.describe_batch)
+    counts = describe.step_flops(hparams, inputs, targets, [source] * rows, [length] * rows)
+    print(f"\nuseful FLOPs of a train step, {rows} x ({source} + {length}), {inputs.key} to {targets.key}:")
+    print(describe.format_parts(counts))
 
 
 def run() -> None:

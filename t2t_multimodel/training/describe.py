@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 
 from t2t_multimodel.data.specs import InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
+from t2t_multimodel.training import flops
 
 VOCAB_SIZE = 8192
 
@@ -38,6 +40,35 @@ def parameters_by_part(
 def parameter_count(hparams: HParams, *, vocab_size: int = VOCAB_SIZE) -> int:
     """Trainable parameters of a text model."""
     return sum(parameters_by_part(hparams, vocab_size=vocab_size).values())
+
+
+def parse_batch(text: str) -> tuple[int, int, int]:
+    """Rows, source and target length of ``ROWSxSOURCExTARGET``.
+
+    Raises:
+        MultiModelError: it is none.
+    """
+    sizes = text.split("x")
+    if len(sizes) != 3 or not all(size.isdigit() and int(size) for size in sizes):
+        raise MultiModelError(f"--describe_batch={text} is no ROWSxSOURCExTARGET; give three numbers, such as 32x64x64")
+    rows, source, target = map(int, sizes)
+    return rows, source, target
+
+
+def step_flops(
+    hparams: HParams,
+    inputs: InputSpec,
+    targets: TargetSpec,
+    source_lengths: Sequence[int],
+    lengths: Sequence[int],
+    *,
+    vocab_size: int = VOCAB_SIZE,
+) -> dict[str, int]:
+    """Useful FLOPs of a train step by part; arguments as for `flops.forward_flops`."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = MultiModel(hparams, vocab_size=vocab_size, specs={inputs, targets, SymbolSpec()})
+    forward = flops.forward_flops(model, inputs, targets, source_lengths, lengths)
+    return {part: flops.TRAINING_FACTOR * count for part, count in forward.items()}
 
 
 def format_parts(parts: dict[str, int], *, total: bool = True) -> str:

@@ -1,0 +1,197 @@
+"""Useful floating-point operations of a train step: products over real positions, padding left out.
+
+A multiplication and an addition count two. What is element-wise (normalisation, softmax, dropout) is not counted; it
+is below a tenth of a text model's work. A gradient costs a product twice over: a train step is three forward passes.
+Causal attention is counted over the whole rectangle, as it is computed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from t2t_multimodel.body.attention_block import AttentionBlock
+from t2t_multimodel.body.plus_block import PlusBlock
+from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.layers.attention import MultiHeadAttention
+from t2t_multimodel.layers.conv_block import ConvBlock
+from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
+from t2t_multimodel.layers.mixture import MixtureOfExperts
+from t2t_multimodel.model import MultiModel
+
+TRAINING_FACTOR = 3
+_PRODUCTS = ("MatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "DepthwiseConv2dNative")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Real positions of a batch.
+
+    Attributes:
+        queries: positions of the side that a layer works on, summed over rows.
+        pairs: (query, key) pairs of its self-attention, summed over rows.
+        memory: positions of the source it attends to.
+        memory_pairs: (query, source) pairs.
+    """
+
+    queries: int
+    pairs: int
+    memory: int = 0
+    memory_pairs: int = 0
+
+    @classmethod
+    def of(cls, own: Sequence[int], memory: Sequence[int] | None = None) -> Sizes:
+        """Sizes of rows with the lengths `own`, which attend to rows with the lengths `memory`."""
+        own = np.asarray(own, np.int64)
+        other = np.zeros_like(own) if memory is None else np.asarray(memory, np.int64)
+        return cls(int(own.sum()), int((own**2).sum()), int(other.sum()), int((own * other).sum()))
+
+
+@functools.singledispatch
+def layer_flops(layer: keras.layers.Layer, sizes: Sizes) -> int:
+    """Forward FLOPs of a layer; of one without a rule of its own, those of the layers in it."""
+    return sum(layer_flops(part, sizes) for part in layer._flatten_layers(include_self=False, recursive=False))
+
+
+@layer_flops.register
+def _(layer: ConvBlock, sizes: Sizes) -> int:
+    per_position = sum(2 * taps * layer.filters + 2 * layer.filters**2 for taps in layer.kernel_sizes)
+    return sizes.queries * per_position
+
+
+@layer_flops.register
+def _(layer: ConvFeedForward, sizes: Sizes) -> int:
+    return sizes.queries * (2 * layer.kernel_size * layer.filters + 4 * layer.filters * layer.hidden)
+
+
+@layer_flops.register
+def _(layer: MixtureOfExperts, sizes: Sizes) -> int:
+    depth = layer.expert_in.shape[1]
+    gate = 4 * depth * layer.num_experts  # of the choice and of its noise
+    return sizes.queries * (layer.k * 4 * depth * layer.hidden + gate)
+
+
+@layer_flops.register
+def _(layer: AttentionBlock, sizes: Sizes) -> int:
+    blocks = sum(layer_flops(block, sizes) for block in layer.blocks)
+    return blocks + _self_attention(layer, sizes) + _source_attention(layer, sizes)
+
+
+@layer_flops.register
+def _(layer: PlusBlock, sizes: Sizes) -> int:
+    total = _self_attention(layer, sizes) + layer_flops(layer.mixture or layer.feed_forward, sizes)
+    return total + (_source_attention(layer, sizes) if layer.attends_source else 0)
+
+
+def _self_attention(layer, sizes: Sizes) -> int:
+    return _attention(layer.self_attention, sizes.queries, sizes.queries, sizes.pairs)
+
+
+def _source_attention(layer, sizes: Sizes) -> int:
+    return _attention(layer.source_attention, sizes.queries, sizes.memory, sizes.memory_pairs)
+
+
+def _attention(layer: MultiHeadAttention, queries: int, keys: int, pairs: int) -> int:
+    return 4 * layer.depth**2 * (queries + keys) + 4 * layer.depth * pairs
+
+
+def forward_flops(
+    model: MultiModel, inputs: InputSpec, targets: TargetSpec, source_lengths: Sequence[int], lengths: Sequence[int]
+) -> dict[str, int]:
+    """Forward FLOPs of a batch, by part.
+
+    Args:
+        model: the model.
+        inputs: spec of the inputs.
+        targets: spec of the targets.
+        source_lengths: for each row its tokens or its frames of sound; for pictures the number of entries counts.
+        lengths: tokens of each target, the end included; unused for classes.
+    """
+    counts: Counter[str] = Counter()
+    depth = model.hparams.body.depth
+    net, positions = _net_flops(model, inputs, tuple(map(int, source_lengths)))
+    if net:
+        counts[inputs.key] = net
+    counts |= _parts(model.encoder, Sizes.of(positions), "encoder")
+    if isinstance(targets, ClassLabelSpec):
+        side = int(np.ceil(np.sqrt(positions[0])))
+        signature = tf.TensorSpec([1, side, side, depth], tf.float32)
+        counts[targets.key] = len(positions) * traced_flops(model.nets[targets.key], signature)
+        return dict(counts)
+    sizes = Sizes.of(lengths, positions)
+    counts |= _parts(model.mixer, sizes, "mixer") | _parts(model.decoder, sizes, "decoder")
+    counts["softmax"] = 2 * depth * model.vocab_size * sizes.queries
+    return dict(counts)
+
+
+def _parts(layer: keras.layers.Layer, sizes: Sizes, name: str) -> Counter[str]:
+    found = [part for part in layer._flatten_layers() if isinstance(part, MixtureOfExperts)]
+    mixture = sum(layer_flops(part, sizes) for part in found)
+    counts = Counter({name: layer_flops(layer, sizes) - mixture})
+    if found:
+        counts[f"{name} mixture"] = mixture
+    return counts
+
+
+def _net_flops(model: MultiModel, spec: InputSpec, lengths: tuple[int, ...]) -> tuple[int, list[int]]:
+    """FLOPs of the modality net over all rows, and each row's positions in the body."""
+    if isinstance(spec, SymbolSpec):
+        return 0, list(lengths)
+    net, modalities = model.nets[spec.key], model.hparams.modalities
+    if isinstance(spec, ImageSpec):
+        size = modalities.image_size or spec.size
+        flops, shape = _traced(net, tf.TensorSpec([1, size, size, 3], tf.float32))
+        return len(lengths) * flops, [shape[1] * shape[2]] * len(lengths)
+    assert isinstance(spec, AudioSpec)
+    multiple, total, positions = 2**modalities.audio_strided_blocks, 0, []
+    for frames in lengths:
+        padded = -(-frames // multiple) * multiple
+        flops, shape = _traced(net, tf.TensorSpec([1, padded, net.bands, 1], tf.float32))
+        total += flops
+        positions.append(shape[1])
+    return total, positions
+
+
+def traced_flops(layer: keras.layers.Layer, signature: tf.TensorSpec) -> int:
+    """Products in the traced call of a layer without loops, by TensorFlow's profiler."""
+    return _traced(layer, signature)[0]
+
+
+def _traced(layer: keras.layers.Layer, signature: tf.TensorSpec) -> tuple[int, list[int]]:
+    def first(x):
+        y = layer(x)
+        return y[0] if isinstance(y, tuple) else y
+
+    function = tf.function(first, autograph=False).get_concrete_function(signature)
+    (output,) = function.outputs
+    return profiled_flops(function), _run_shape(function, signature) if None in output.shape else list(output.shape)
+
+
+def _run_shape(function, signature: tf.TensorSpec) -> list[int]:
+    return list(function(tf.zeros(signature.shape)).shape)
+
+
+def profiled_flops(function) -> int:
+    """FLOPs that TensorFlow's profiler counts in the products of a concrete function of static shapes."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # the converter warns of a deprecation of its own
+    try:
+        frozen = convert_variables_to_constants_v2(function)
+    finally:
+        logger.setLevel(level)
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    options["accounted_type_regexes"] = list(_PRODUCTS)
+    with tf.Graph().as_default() as graph:
+        tf.graph_util.import_graph_def(frozen.graph.as_graph_def(), name="")
+        found = tf.compat.v1.profiler.profile(graph, cmd="op", options=options)
+    return int(found.total_float_ops) if found else 0

@@ -1,48 +1,49 @@
-"""The train step of a hparams set on text: time, tokens a second, memory, and what the process settings are worth.
+"""The train step of a hparams set: time, tokens a second, share of the machine's limit, memory.
 
-    python -m benchmarks train_step --hparams_set=multimodel_base --batch=32 --source=64 --target=64
+    python -m benchmarks train_step --hparams_set=multimodel_base --kind=text --batch=32 --source=64 --target=64
 
-Each variant runs in a process of its own, in turn, `--rounds` times; ratios are of medians of one run.
+Random data without padding, so that all positions are real. Each variant of the process' settings runs in a process of
+its own, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
-import sys
-import time
+
+from benchmarks import harness
 
 VARIANTS = ("keep_freed_memory", "default_allocator")
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks train_step")
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(prog="benchmarks train_step", description=__doc__.splitlines()[0])
     parser.add_argument("--hparams_set", default="multimodel_base")
     parser.add_argument("--hparams", default="")
+    parser.add_argument("--kind", choices=("text", "caption", "speech"), default="text")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--source", type=int, default=64)
+    parser.add_argument("--source", type=int, default=64, help="tokens, or frames of sound; unused for captions")
     parser.add_argument("--target", type=int, default=64)
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--variants", default="keep_freed_memory", help=f"of {','.join(VARIANTS)}")
+    parser.add_argument("--profile", action="store_true", help="name the five ops that take most of a step")
     parser.add_argument("--variant", choices=VARIANTS, help="run one variant in this process and print JSON")
     options = parser.parse_args(arguments)
     if options.variant:
         print(json.dumps(measure(options)))
         return
-    results = {variant: [] for variant in VARIANTS}
+    results: dict[str, list[dict]] = {variant: [] for variant in options.variants.split(",")}
     for _ in range(options.rounds):
-        for variant in VARIANTS:
-            command = [sys.executable, "-m", "benchmarks", "train_step", *arguments, f"--variant={variant}"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            results[variant].append(json.loads(done.stdout.splitlines()[-1]))
+        for variant, rows in results.items():
+            rows.append(harness.in_process("train_step", [*arguments, f"--variant={variant}"]))
     print(report(results))
 
 
-def measure(options: argparse.Namespace) -> dict[str, float]:
+def measure(options: argparse.Namespace) -> dict:
     """One variant: seconds to build, trace, take the first step, and the median step; peak memory in MB."""
     from t2t_multimodel import process
 
@@ -50,69 +51,75 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     if options.variant == "keep_freed_memory":
         process.keep_freed_memory()
     import numpy as np
-    import tensorflow as tf
 
     from t2t_multimodel import registry
-    from t2t_multimodel.data.problem import Problem
-    from t2t_multimodel.data.specs import SymbolSpec
-    from t2t_multimodel.model import MultiModel
-    from t2t_multimodel.training.optimizers import make_optimizer
-    from t2t_multimodel.training.step import make_train_step
-    from t2t_multimodel.training.task import Task
-
-    class Text(Problem):
-        name, inputs, targets, command = "benchmark_text", SymbolSpec(), SymbolSpec(), "to_text"
 
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
-    start = time.perf_counter()
-    model = MultiModel(hparams, vocab_size=options.vocab, specs=[SymbolSpec()])
-    optimizer = make_optimizer({v.path: v.value for v in model.trainable_variables}, hparams.optimizer)
-    built = time.perf_counter()
-    step = make_train_step(model, optimizer, tf.distribute.get_strategy(), Task(Text(), 0), seed=0, train_steps=1000)
-    step.get_concrete_function()
-    traced = time.perf_counter()
-    rng = np.random.default_rng(0)
-    times = []
-    for number in range(options.steps + 2):
-        batch = {
-            name: tf.constant(rng.integers(2, options.vocab, (options.batch, length)), tf.int32)
-            for name, length in (("inputs", options.source), ("targets", options.target))
-        }
-        began = time.perf_counter()
-        result = step(batch, tf.constant(0), tf.constant(1.0), tf.constant(number, tf.int64))
-        float(result["loss"])
-        times.append(time.perf_counter() - began)
-    return {
-        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "build_s": built - start,
-        "trace_s": traced - built,
+    bench = harness.make_bench(hparams, options.kind, options.batch, options.source, options.target, options.vocab)
+    times = [bench.step(number) for number in range(options.steps + 2)]
+    peak, step = harness.peak_mb(), statistics.median(times[2:])
+    limit = statistics.median(harness.matmul_gflops() for _ in range(3))
+    useful = harness.useful_flops(bench)
+    parameters = sum(int(np.prod(v.shape)) for v in bench.model.trainable_variables)
+    row = {
+        "parameters": parameters,
+        "build_s": bench.build_s,
+        "trace_s": bench.trace_s,
         "first_step_s": times[0],
-        "step_s": statistics.median(times[2:]),
-        "targets_per_s": options.batch * options.target / statistics.median(times[2:]),
-        "matmul_gflops": matmul_gflops(),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "step_s": step,
+        "targets_per_s": options.batch * options.target / step,
+        "useful_gflop": useful / 1e9,
+        "matmul_gflops": limit,
+        "share_of_limit": useful / 1e9 / step / limit,
+        "peak_mb": peak,
+        "peak_over_weights_slots_gradients": peak * 2**20 / (16 * parameters),
     }
+    if options.profile:
+        row["top_ops"] = top_ops(bench)
+    return row
 
 
-def matmul_gflops(size: int = 2048) -> float:
-    """GFLOP/s of a float32 product of two square matrices, the machine's limit: the best of five."""
+def top_ops(bench: harness.Bench, count: int = 5) -> list[tuple[str, float]]:
+    """Kinds of ops and their share of the time that all ops took in one step, by TensorFlow's profiler.
+
+    An op's time is that of the thread which ran it, waiting for the other threads' parts included.
+    """
+    import collections
+    import pathlib
+    import tempfile
+
     import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    x = tf.random.stateless_normal([size, size], [0, 0])
-    seconds = []
-    for _ in range(6):
-        began = time.perf_counter()
-        tf.linalg.matmul(x, x).numpy()
-        seconds.append(time.perf_counter() - began)
-    return 2 * size**3 / min(seconds[1:]) / 1e9
+    space = xplane_pb2.XSpace()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        bench.step(1)
+        tf.profiler.experimental.stop()
+        (file,) = pathlib.Path(folder).rglob("*.xplane.pb")
+        space.ParseFromString(file.read_bytes())
+    taken: collections.Counter = collections.Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                # Kernels have their op's type for display; calls and loops hold other ops.
+                kind = plane.event_metadata[event.metadata_id].display_name
+                if kind and not kind.endswith(("PartitionedCall", "While", "If")):
+                    taken[kind] += event.duration_ps
+    return [(kind, duration / sum(taken.values())) for kind, duration in taken.most_common(count)]
 
 
-def report(results: dict[str, list[dict[str, float]]]) -> str:
-    """A Markdown table of medians, and the ratio of step times."""
-    names = list(next(iter(results.values()))[0])
+def report(results: dict[str, list[dict]]) -> str:
+    """A Markdown table of medians, the ratio of step times where two variants ran, and the top ops."""
+    rows = next(iter(results.values()))
+    names = [name for name, value in rows[0].items() if isinstance(value, (int, float))]
     medians = {v: {n: statistics.median(row[n] for row in rows) for n in names} for v, rows in results.items()}
-    lines = [f"| variant | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for variant, values in medians.items():
-        lines.append(f"| {variant} | {' | '.join(f'{values[name]:,.2f}' for name in names)} |")
-    kept, default = (medians[variant]["step_s"] for variant in VARIANTS)
-    return "\n".join([*lines, "", f"step time, default allocator over kept memory: {default / kept:.2f}"])
+    lines = [f"| measure | {' | '.join(medians)} |", "|---" * (len(medians) + 1) + "|"]
+    for name in names:
+        lines.append(f"| {name} | {' | '.join(f'{values[name]:,.2f}' for values in medians.values())} |")
+    if len(medians) == 2:
+        kept, default = (medians[variant]["step_s"] for variant in VARIANTS)
+        lines += ["", f"step time, default allocator over kept memory: {default / kept:.2f}"]
+    for kind, share in rows[0].get("top_ops", []):
+        lines.append(f"{kind}: {share:.1%}")
+    return "\n".join(lines)

@@ -184,6 +184,11 @@ class Trainer:
             tf.constant(self.step, tf.int64),
         )
 
+    @property
+    def traces(self) -> dict[tuple[str, str], int]:
+        """How often the train step of each pair of modalities was traced: once, whatever the batches' shapes."""
+        return {pair: step.experimental_get_tracing_count() for pair, step in self._train_steps.items()}
+
     def _actions(self, progress: Progress) -> list[dict[str, Any]]:
         """What is due after a step; gives the records of the last step's evaluation."""
         config = self.config

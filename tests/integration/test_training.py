@@ -92,6 +92,22 @@ def test_a_finished_run_is_extended_and_keeps_its_command_ids(mini_data, tiny_hp
     assert trainer.manifest.commands == {"to_german": 0, "to_french": 1}
 
 
+def test_each_pair_of_modalities_is_traced_once(mini_data, tiny_hparams, tmp_path):
+    problems = ("mini_translate_ende", "mini_parsing", "mini_image_class")
+    trainer = Trainer(config(mini_data, tmp_path, hparams=tiny_hparams, problems=problems, train_steps=24))
+    shapes = set()
+    original = trainer._train_one
+
+    def counting(task, batch):
+        shapes.add((task.name, *(tuple(value.shape) for value in batch.values())))
+        return original(task, batch)
+
+    trainer._train_one = counting
+    trainer.run()
+    assert trainer.traces == {("symbol", "symbol"): 1, ("image", "class_label_42"): 1}
+    assert len(shapes) > len(problems) + 2
+
+
 def test_changed_structure_is_refused(mini_data, tiny_hparams, small_run):
     with pytest.raises(HParamsError, match="group 'body'"):
         Trainer(config(mini_data, small_run, hparams=tiny_hparams.override("body.depth=32")))

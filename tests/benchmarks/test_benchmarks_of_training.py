@@ -1,0 +1,79 @@
+"""The other benchmarks run and report; what they measure is not asserted."""
+
+import numpy as np
+import pytest
+
+from benchmarks import input as input_benchmark
+from benchmarks import mixture, quality, start
+from tests.conftest import TINY_HPARAMS
+
+
+def test_the_mixture_is_measured(capsys):
+    mixture.main(["--experts=3,5", "--tokens=40", "--depth=8", "--hidden=8", "--k=2", "--repeats=1"])
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 4 and rows[2].startswith("| 3 |") and rows[3].startswith("| 5 |")
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_choices_are_distinct_and_skewed_as_asked(exponent):
+    choices = mixture.zipf_choices(10, 500, 4, exponent)
+    assert choices.shape == (500, 4) and all(len(set(row)) == 4 for row in choices.tolist())
+    counts = np.bincount(choices.ravel(), minlength=10)
+    assert (counts[0] > 2 * counts[9]) == (exponent > 0)
+
+
+def test_the_input_is_measured(capsys, mini_data):
+    flags = [f"--data_dir={mini_data}", "--problem=mini_translate_ende", f"--hparams={TINY_HPARAMS}", "--steps=2"]
+    input_benchmark.main(flags)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("| mini_translate_ende |")
+
+
+def test_the_start_is_measured(capsys, mini_data):
+    start.main([f"--data_dir={mini_data}", "--problem=mini_translate_ende", f"--hparams={TINY_HPARAMS}"])
+    assert "end of the first step of mini_translate_ende" in capsys.readouterr().out
+
+
+def test_quality_without_a_protocol_says_what_is_missing(capsys, tmp_path):
+    quality.main([f"--protocol={tmp_path}"])
+    assert "skipped: give --protocol" in capsys.readouterr().out
+
+
+_PROTOCOL = """
+import numpy as np
+
+class Data:
+    def __init__(self, task):
+        self.vocab, self.shapes = 50, [(5, 6)]
+
+    def batch(self, seed):
+        rng = np.random.RandomState(seed)
+        return rng.randint(2, 50, (4, 5)).astype("int32"), rng.randint(2, 50, (4, 6)).astype("int32")
+
+    def stream(self, seed):
+        while True:
+            seed += 1
+            yield self.batch(seed)
+
+    def dev_batches(self):
+        return [self.batch(0)]
+
+def score(batches, f):
+    ((x, y),) = batches
+    nll, prediction = f(x, y)
+    assert nll.shape == prediction.shape == y.shape
+    return {"logppl": float(nll.mean())}
+
+def train(data, step, evaluate, marks, log, seed):
+    stream = data.stream(seed)
+    losses = [float(step(*next(stream))) for _ in range(3)]
+    assert np.isfinite(losses).all()
+    return [{"mark_s": marks[0], **evaluate()}]
+"""
+
+
+def test_quality_follows_a_protocol(capsys, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "common.py").write_text(_PROTOCOL)
+    flags = [f"--protocol={tmp_path}", "--marks=1", f"--hparams={TINY_HPARAMS},feed_forward=24", "--data=unused"]
+    quality.main([*flags, f"--out={tmp_path / 'result.json'}"])
+    assert '"logppl": 3.' in capsys.readouterr().out or (tmp_path / "result.json").exists()

@@ -27,6 +27,8 @@ class BodyHParams:
         attention_conv_blocks: convolutional blocks that mix the target before it is attended.
         kernel_sizes, dilations: of the four steps of a convolutional block.
         second_skip: the second skip starts at the block's ``"input"`` (paper) or at ``"hidden"`` (the 2017 code).
+        branch_scale: what the normalisation's scale at the end of a residual branch of a convolutional block starts
+            at: 1 as in the 2017 code; less starts the block nearer to the identity.
         encoder_timing: adds the timing signal to the encoder's input (the 2017 code).
         feed_forward: width of the feed-forward layers of the form "plus".
         feed_forward_kernel: taps of their convolutions.
@@ -43,6 +45,7 @@ class BodyHParams:
     kernel_sizes: tuple[int, ...] = (3, 3, 15, 15)
     dilations: tuple[int, ...] = (1, 1, 1, 8)
     second_skip: str = "input"
+    branch_scale: float = 1.0
     encoder_timing: bool = True
     feed_forward: int = 2048
     feed_forward_kernel: int = 5

@@ -31,6 +31,7 @@ def _paper_body(hparams, mixture):
         "kernel_sizes": body.kernel_sizes,
         "dilations": body.dilations,
         "second_skip": body.second_skip,
+        "branch_scale": body.branch_scale,
         "dropout": regularization.dropout,
     }
     attention = {"conv_blocks": body.attention_conv_blocks, "attention_dropout": regularization.attention_dropout}

@@ -27,6 +27,8 @@ class ConvBlock(ExplicitMaskLayer):
         dilations: dilations of the four steps.
         padding: "same" or "causal".
         dropout: rate of the dropout on h4; the paper trains with 0.4.
+        branch_scale: what the scale of the normalisation that ends each residual branch starts at: 1, or less for a
+            block that starts nearer to the identity.
         second_skip: "input" or "hidden", where the second residual connection starts.
 
     Call arguments:
@@ -45,6 +47,7 @@ class ConvBlock(ExplicitMaskLayer):
         padding: str = "same",
         dropout: float = 0.0,
         second_skip: str = "input",
+        branch_scale: float = 1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -58,9 +61,11 @@ class ConvBlock(ExplicitMaskLayer):
         self.padding = padding
         self.dropout = dropout
         self.second_skip = second_skip
+        self.branch_scale = branch_scale
+        scales = (1.0, branch_scale, 1.0, branch_scale)
         self.steps = [
-            ConvStep(filters, size, dilation, padding, dtype=self.dtype_policy, name=f"step_{index}")
-            for index, (size, dilation) in enumerate(zip(self.kernel_sizes, self.dilations))
+            ConvStep(filters, size, dilation, padding, scale, dtype=self.dtype_policy, name=f"step_{index}")
+            for index, (size, dilation, scale) in enumerate(zip(self.kernel_sizes, self.dilations, scales))
         ]
         self.drop = Dropout(dropout, dtype=self.dtype_policy, name="drop")
         self._form = BlockForm(
@@ -103,4 +108,5 @@ class ConvBlock(ExplicitMaskLayer):
             "padding": self.padding,
             "dropout": self.dropout,
             "second_skip": self.second_skip,
+            "branch_scale": self.branch_scale,
         }

@@ -21,6 +21,7 @@ class ConvStep(ExplicitMaskLayer):
         kernel_size: taps along time.
         dilation: distance in time between taps.
         padding: "same" or "causal".
+        initial_scale: what the normalisation's scale starts at.
 
     Call arguments:
         x: `[batch, time, depth]`.
@@ -29,14 +30,23 @@ class ConvStep(ExplicitMaskLayer):
     Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.1.
     """
 
-    def __init__(self, filters: int, kernel_size: int, dilation: int = 1, padding: str = "same", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        dilation: int = 1,
+        padding: str = "same",
+        initial_scale: float = 1.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.dilation = dilation
         self.padding = padding
         self.conv = SeparableConv1D(filters, kernel_size, dilation, padding, dtype=self.dtype_policy, name="conv")
-        self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
+        self.initial_scale = initial_scale
+        self.norm = LayerNorm(initial_scale=initial_scale, dtype=self.dtype_policy, name="norm")
 
     def build(self, input_shape):
         """Builds convolution and normalisation."""
@@ -81,6 +91,7 @@ class ConvStep(ExplicitMaskLayer):
             "kernel_size": self.kernel_size,
             "dilation": self.dilation,
             "padding": self.padding,
+            "initial_scale": self.initial_scale,
         }
 
 

@@ -59,6 +59,7 @@ class LayerNorm(keras.layers.Layer):
 
     Args:
         epsilon: added to the variance; 1e-6 as in Tensor2Tensor.
+        initial_scale: what the scale starts at.
 
     Call arguments:
         x: `[..., depth]`.
@@ -66,13 +67,14 @@ class LayerNorm(keras.layers.Layer):
     Reference: Ba, Kiros, Hinton, "Layer Normalization", 2016.
     """
 
-    def __init__(self, epsilon: float = 1e-6, **kwargs):
+    def __init__(self, epsilon: float = 1e-6, initial_scale: float = 1.0, **kwargs):
         super().__init__(**kwargs)
-        self.epsilon = epsilon
+        self.epsilon, self.initial_scale = epsilon, initial_scale
 
     def build(self, input_shape):
-        """Creates `scale` (ones) and `bias` (zeros), both `[depth]`."""
-        self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones")
+        """Creates `scale` (`initial_scale`) and `bias` (zeros), both `[depth]`."""
+        start = keras.initializers.Constant(self.initial_scale)
+        self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer=start)
         self.bias = self.add_weight(name="bias", shape=(input_shape[-1],), initializer="zeros")
         self.built = True
 
@@ -86,4 +88,4 @@ class LayerNorm(keras.layers.Layer):
 
     def get_config(self):
         """Constructor arguments."""
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "initial_scale": self.initial_scale}

@@ -1,0 +1,82 @@
+"""The fused convolution step and block equal the plain forms of autodifferentiated layers: values and gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from t2t_multimodel.layers.conv_block import ConvBlock
+from t2t_multimodel.layers.conv_step import ConvStep
+from t2t_multimodel.layers.dropout import dropout
+from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.shapes import apply_mask
+
+
+def plain_step(step, x, mask):
+    """The formula, with a normalisation that TensorFlow differentiates."""
+    y = step.conv(apply_mask(tf.nn.relu(x), mask))
+    mean, variance = tf.nn.moments(y, -1, keepdims=True)
+    return tf.nn.batch_normalization(y, mean, variance, step.norm.bias.value, step.norm.scale.value, step.norm.epsilon)
+
+
+def plain_block(block, x, mask, rng=None):
+    first, second, third, fourth = block.steps
+    hidden = x + plain_step(second, plain_step(first, x, mask), mask)
+    skip = x if block.second_skip == "input" else hidden
+    y = skip + plain_step(fourth, plain_step(third, hidden, mask), mask)
+    return y if rng is None else dropout(y, block.dropout, rng.next())
+
+
+def compare(layer, plain, x, mask, traced):
+    rng = np.random.default_rng(1)
+    layer.build(x.shape)
+    for weight in layer.weights:  # scales and biases off their start
+        weight.assign(weight.value + rng.normal(0, 0.1, weight.shape).astype(np.float32))
+    weights, towards = (
+        [weight.value for weight in layer.trainable_weights],
+        tf.constant(rng.normal(size=x.shape), x.dtype),
+    )
+
+    def results(call):
+        def run(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = call(x)
+                loss = tf.reduce_sum(y * towards)
+            return [y, *tape.gradient(loss, [x, *weights])]
+
+        return (tf.function(run, autograph=False) if traced else run)(x)
+
+    for ours, expected in zip(results(lambda x: layer(x, mask=mask)), results(plain), strict=True):
+        scale = max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(ours / scale, expected / scale, atol=1e-5)
+
+
+def inputs(time, masked):
+    x = tf.constant(np.random.default_rng(0).normal(size=(3, time, 6)), tf.float32)
+    return x, tf.constant(np.arange(time)[None] < np.array([[time], [time - 3], [2]])) if masked else None
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("padding,dilation", [("same", 1), ("causal", 1), ("same", 4), ("causal", 4)])
+def test_step(padding, dilation, masked, traced):
+    step = ConvStep(6, 5, dilation, padding)
+    x, mask = inputs(11, masked)
+    compare(step, lambda y: plain_step(step, y, mask), x, mask, traced)
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
+@pytest.mark.parametrize("skip", ["input", "hidden"])
+@pytest.mark.parametrize("padding", ["same", "causal"])
+def test_block(padding, skip, traced):
+    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), padding, second_skip=skip)
+    x, mask = inputs(10, padding == "same")
+    compare(block, lambda y: plain_block(block, y, mask), x, mask, traced)
+
+
+def test_block_with_dropout():
+    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), dropout=0.5)
+    x, _ = inputs(10, False)
+    block.build(x.shape)
+    ours, plain = block(x, rng=StepRandom(1, 2)), plain_block(block, x, None, StepRandom(1, 2))
+    np.testing.assert_allclose(ours, plain, atol=1e-5)

@@ -105,7 +105,7 @@ def peak_mb() -> float:
 
 def in_process(benchmark: str, arguments: Sequence[str]) -> dict:
     """Runs a benchmark in a process of its own and gives the JSON object on its last line."""
-    command = [sys.executable, "-m", "benchmarks", benchmark, *arguments]
+    command = [sys.executable, "-m", "benchmarks", benchmark, *arguments, f"--started={time.time()}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

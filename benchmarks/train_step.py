@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import time
 
 from benchmarks import harness
 
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--variants", default="keep_freed_memory", help=f"of {','.join(VARIANTS)}")
     parser.add_argument("--profile", action="store_true", help="name the five ops that take most of a step")
+    parser.add_argument("--started", type=float, default=0.0, help="when the command was given, seconds of the epoch")
     parser.add_argument("--variant", choices=VARIANTS, help="run one variant in this process and print JSON")
     options = parser.parse_args(arguments)
     if options.variant:
@@ -56,7 +58,9 @@ def measure(options: argparse.Namespace) -> dict:
 
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
     bench = harness.make_bench(hparams, options.kind, options.batch, options.source, options.target, options.vocab)
-    times = [bench.step(number) for number in range(options.steps + 2)]
+    times = [bench.step(0)]
+    first_step = time.time() - options.started if options.started else float("nan")
+    times += [bench.step(number) for number in range(1, options.steps + 2)]
     peak, step = harness.peak_mb(), statistics.median(times[2:])
     limit = statistics.median(harness.matmul_gflops() for _ in range(3))
     useful = harness.useful_flops(bench)
@@ -66,6 +70,7 @@ def measure(options: argparse.Namespace) -> dict:
         "build_s": bench.build_s,
         "trace_s": bench.trace_s,
         "first_step_s": times[0],
+        "command_to_first_step_s": first_step,
         "step_s": step,
         "targets_per_s": options.batch * options.target / step,
         "useful_gflop": useful / 1e9,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import input as input_benchmark
-from benchmarks import mixture, quality, start
+from benchmarks import mixture, peer, quality, start
 from tests.conftest import TINY_HPARAMS
 
 
@@ -77,3 +77,17 @@ def test_quality_follows_a_protocol(capsys, tmp_path, monkeypatch):
     flags = [f"--protocol={tmp_path}", "--marks=1", f"--hparams={TINY_HPARAMS},feed_forward=24", "--data=unused"]
     quality.main([*flags, f"--out={tmp_path / 'result.json'}"])
     assert '"logppl": 3.' in capsys.readouterr().out or (tmp_path / "result.json").exists()
+
+
+def test_without_a_peer_ours_is_reported_alone(capsys, tmp_path):
+    sizes = ["--batch=2", "--source=5", "--target=4", "--steps=1", "--sets=multimodel_mini"]
+    peer.main([*sizes, f"--hparams={TINY_HPARAMS}", "--peer_python="])
+    out = capsys.readouterr().out
+    assert "peer skipped: give --peer_python" in out and "| multimodel_mini | targets a second |" in out
+
+
+def test_ratios_are_in_our_favour_above_one():
+    ours = {"targets a second": 30.0, "peak memory, MB": 100.0, "parameters, millions": 5.0}
+    theirs = {"targets a second": 10.0, "peak memory, MB": 250.0, "parameters, millions": 7.0}
+    rows = [row.split("|")[-2].strip() for row in peer.report("x", ours, theirs).splitlines()]
+    assert rows == ["3.00", "2.50", "-"]

@@ -10,13 +10,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel.body.attention_block import AttentionBlock
+from t2t_multimodel.body.decoder import Decoder, DecoderBlock
+from t2t_multimodel.body.encoder import Encoder
+from t2t_multimodel.body.mixed_stack import MixedStack
+from t2t_multimodel.body.mixer import Mixer
+from t2t_multimodel.body.plus import PlusDecoder, PlusEncoder, PlusMixer
 from t2t_multimodel.body.plus_block import PlusBlock
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
 from t2t_multimodel.layers.attention import MultiHeadAttention
@@ -55,8 +60,8 @@ class Sizes:
 
 @functools.singledispatch
 def layer_flops(layer: keras.layers.Layer, sizes: Sizes) -> int:
-    """Forward FLOPs of a layer; of one without a rule of its own, those of the layers in it."""
-    return sum(layer_flops(part, sizes) for part in layer._flatten_layers(include_self=False, recursive=False))
+    """Forward FLOPs of a layer that makes products; a new kind of layer registers a rule here."""
+    raise TypeError(f"no rule counts the FLOPs of a {type(layer).__name__}; register one with layer_flops.register")
 
 
 @layer_flops.register
@@ -85,8 +90,38 @@ def _(layer: AttentionBlock, sizes: Sizes) -> int:
 
 @layer_flops.register
 def _(layer: PlusBlock, sizes: Sizes) -> int:
-    total = _self_attention(layer, sizes) + layer_flops(layer.mixture or layer.feed_forward, sizes)
-    return total + (_source_attention(layer, sizes) if layer.attends_source else 0)
+    """All but the mixture, which counts by itself."""
+    total = _self_attention(layer, sizes)
+    if layer.attends_source:
+        total += _source_attention(layer, sizes)
+    return total + (layer_flops(layer.feed_forward, sizes) if layer.feed_forward is not None else 0)
+
+
+# Attributes of layers that only run others.
+_PARTS = {
+    Encoder: ("stack",),
+    Mixer: ("attention_block", "blocks"),
+    Decoder: ("stack",),
+    MixedStack: ("blocks", "mixture"),
+    DecoderBlock: ("conv_block", "attention_block"),
+    PlusEncoder: ("blocks",),
+    PlusMixer: ("blocks",),
+    PlusDecoder: ("blocks",),
+}
+
+
+def _working_layers(layer) -> Iterator[keras.layers.Layer]:
+    """The layers below `layer` that rules count."""
+    if isinstance(layer, PlusBlock):
+        yield from (part for part in (layer, layer.mixture) if part is not None)
+    elif type(layer) not in _PARTS:
+        yield layer
+    else:
+        for name in _PARTS[type(layer)]:
+            part = getattr(layer, name)
+            for one in part if isinstance(part, list) else [part]:
+                if one is not None:
+                    yield from _working_layers(one)
 
 
 def _self_attention(layer, sizes: Sizes) -> int:
@@ -131,11 +166,9 @@ def forward_flops(
 
 
 def _parts(layer: keras.layers.Layer, sizes: Sizes, name: str) -> Counter[str]:
-    found = [part for part in layer._flatten_layers() if isinstance(part, MixtureOfExperts)]
-    mixture = sum(layer_flops(part, sizes) for part in found)
-    counts = Counter({name: layer_flops(layer, sizes) - mixture})
-    if found:
-        counts[f"{name} mixture"] = mixture
+    counts: Counter[str] = Counter()
+    for part in _working_layers(layer):
+        counts[f"{name} mixture" if isinstance(part, MixtureOfExperts) else name] += layer_flops(part, sizes)
     return counts
 
 

@@ -29,6 +29,8 @@ class BodyHParams:
         second_skip: the second skip starts at the block's ``"input"`` (paper) or at ``"hidden"`` (the 2017 code).
         branch_scale: what the normalisation's scale at the end of a residual branch of a convolutional block starts
             at: 1 as in the 2017 code; less starts the block nearer to the identity.
+        recompute: the gradient of a convolutional block runs it forward again instead of keeping its inner values:
+            less memory, more time.
         encoder_timing: adds the timing signal to the encoder's input (the 2017 code).
         feed_forward: width of the feed-forward layers of the form "plus".
         feed_forward_kernel: taps of their convolutions.
@@ -46,6 +48,7 @@ class BodyHParams:
     dilations: tuple[int, ...] = (1, 1, 1, 8)
     second_skip: str = "input"
     branch_scale: float = 1.0
+    recompute: bool = False
     encoder_timing: bool = True
     feed_forward: int = 2048
     feed_forward_kernel: int = 5

@@ -17,10 +17,19 @@ def multimodel_base() -> HParams:
 
 @register_hparams("multimodel_tiny")
 def multimodel_tiny() -> HParams:
-    """Depth 128, 4 heads, 4 experts: for tries on real corpora with a CPU."""
+    """Depth 128, 4 heads, 4 experts, 10 convolutional blocks: for tries on real corpora with a CPU.
+
+    Its branches start at a tenth of the residual stream and its blocks are fewer than the base set's 22, as on small
+    budgets either makes the faithful body learn sooner (docs/performance.md).
+    """
     return HParams().override(
         body__depth=128,
         body__num_heads=4,
+        body__encoder_blocks=4,
+        body__mixer_blocks=1,
+        body__decoder_blocks=2,
+        body__attention_conv_blocks=1,
+        body__branch_scale=0.1,
         mixture__num_experts=4,
         mixture__hidden=256,
         mixture__k=2,
@@ -31,8 +40,9 @@ def multimodel_tiny() -> HParams:
         modalities__audio_strided_blocks=5,
         modalities__audio_frequency="merge",
         modalities__audio_bands=40,
-        optimizer__learning_rate=0.4,
-        optimizer__warmup_steps=400,
+        optimizer__schedule="rsqrt",
+        optimizer__learning_rate=3e-3,
+        optimizer__warmup_steps=60,
         optimizer__beta1=0.9,
         optimizer__beta2=0.98,
         batching__image_batch=32,
@@ -55,9 +65,7 @@ def multimodel_mini() -> HParams:
         optimizer__learning_rate=2e-3,
         optimizer__warmup_steps=200,
         body__encoder_blocks=2,
-        body__mixer_blocks=1,
-        body__decoder_blocks=2,
-        body__attention_conv_blocks=1,
+        body__branch_scale=1.0,
         mixture__hidden=192,
         regularization__dropout=0.0,
         mixing__scheme="adaptive",
@@ -89,6 +97,20 @@ def multimodel_plus() -> HParams:
         optimizer__name="muon",
         optimizer__schedule="rsqrt",
         optimizer__learning_rate=6e-3,
+        optimizer__warmup_steps=60,
+        optimizer__clip_norm=1.0,
+    )
+
+
+@register_hparams("multimodel_mini_plus")
+def multimodel_mini_plus() -> HParams:
+    """The mini suite's set with the body and the optimizer of `multimodel_plus`."""
+    return multimodel_mini().override(
+        body__form="plus",
+        body__feed_forward=384,
+        modalities__tied_softmax=True,
+        optimizer__name="muon",
+        optimizer__learning_rate=2e-3,
         optimizer__warmup_steps=60,
         optimizer__clip_norm=1.0,
     )

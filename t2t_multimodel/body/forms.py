@@ -32,6 +32,7 @@ def _paper_body(hparams, mixture):
         "dilations": body.dilations,
         "second_skip": body.second_skip,
         "branch_scale": body.branch_scale,
+        "recompute": body.recompute,
         "dropout": regularization.dropout,
     }
     attention = {"conv_blocks": body.attention_conv_blocks, "attention_dropout": regularization.attention_dropout}

@@ -10,6 +10,9 @@ import numpy as np
 from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec
 from t2t_multimodel.errors import DataError
 
+# Batches of a bucket whose examples are sorted together.
+_WINDOW = 16
+
 
 def bucket_boundaries(min_bucket: int, max_length: int, growth: float) -> list[int]:
     """Upper bounds of length buckets, growing by `growth` and by at least one, the last one `max_length`."""
@@ -24,7 +27,8 @@ class BatchPlan:
 
     Examples are put into buckets by length; a bucket's batch holds as many rows as its length allows in a budget.
     Training visits every example once an epoch, in an order drawn from (seed, epoch); a bucket that does not
-    divide evenly is cut into batches of nearly equal size.
+    divide evenly is cut into batches of nearly equal size. A bucket bounds one side alone, so the examples of each 16
+    drawn batches are sorted by the other one, which spares padding.
 
     Args:
         lengths: cost of each example `[examples]`: the longer side in tokens, samples of sound, or 1 a picture.
@@ -32,9 +36,19 @@ class BatchPlan:
         boundaries: upper bounds of the buckets; longer examples are left out.
         seed: of the order.
         problem: name that makes the order differ between problems.
+        sort_key: what near lengths of the other side have in common `[examples]`, or None.
     """
 
-    def __init__(self, lengths: np.ndarray, *, budget: float, boundaries: list[int], seed: int, problem: str):
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        *,
+        budget: float,
+        boundaries: list[int],
+        seed: int,
+        problem: str,
+        sort_key: np.ndarray | None = None,
+    ):
         if not len(lengths):
             raise DataError(f"problem {problem} has no examples in this split; run t2t-datagen for it")
         self._entropy = [seed, *problem.encode()]
@@ -48,7 +62,7 @@ class BatchPlan:
         self._counts = {
             bound: math.ceil(len(rows) / max(1, int(budget // bound))) for bound, rows in self.buckets.items()
         }
-        self._lengths = lengths
+        self._lengths, self._sort_key = lengths, sort_key
         self.batches_per_epoch = sum(self._counts.values())
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - one plan lives as long as its run
@@ -56,9 +70,21 @@ class BatchPlan:
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*self._entropy, epoch])))
         batches = []
         for bound, rows in self.buckets.items():
-            batches.extend(np.array_split(rng.permutation(rows), self._counts[bound]))
+            batches.extend(self._sorted(np.array_split(rng.permutation(rows), self._counts[bound])))
         order = rng.permutation(len(batches))
         return [batches[i] for i in order]
+
+    def _sorted(self, batches: list[np.ndarray]) -> list[np.ndarray]:
+        """The batches with their examples exchanged within windows, so that each has other sides of near lengths."""
+        if self._sort_key is None:
+            return batches
+        result = []
+        for first in range(0, len(batches), _WINDOW):
+            window = batches[first : first + _WINDOW]
+            rows = np.concatenate(window)
+            rows = rows[np.argsort(self._sort_key[rows], kind="stable")]
+            result.extend(np.split(rows, np.cumsum([len(batch) for batch in window])[:-1]))
+        return result
 
     def train_batch(self, number: int) -> np.ndarray:
         """Rows of training batch `number`, counted from 0 over all epochs."""
@@ -86,6 +112,7 @@ def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem
         problem: its name.
         training: leaves out text longer than `batching.max_length`.
     """
+    sort_key = index.target_length
     if isinstance(spec, ImageSpec):
         budget, lengths = batching.image_batch, np.ones_like(index.target_length)
         boundaries = [1]
@@ -96,8 +123,10 @@ def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem
         boundaries = bucket_boundaries(spec.sample_rate // 2, limit, batching.bucket_growth)
     else:
         lengths = np.maximum(index.input_length, index.target_length)
+        # Of sides whose longer one is known, the difference tells the other.
+        sort_key = index.input_length.astype(np.int64) - index.target_length
         longest = int(lengths.max(initial=1))
         limit = min(batching.max_length, longest) if training else longest
         budget = batching.batch_tokens
         boundaries = bucket_boundaries(batching.min_bucket, limit, batching.bucket_growth)
-    return BatchPlan(lengths, budget=budget, boundaries=boundaries, seed=seed, problem=problem)
+    return BatchPlan(lengths, budget=budget, boundaries=boundaries, seed=seed, problem=problem, sort_key=sort_key)

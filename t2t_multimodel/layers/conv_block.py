@@ -30,6 +30,7 @@ class ConvBlock(ExplicitMaskLayer):
         branch_scale: what the scale of the normalisation that ends each residual branch starts at: 1, or less for a
             block that starts nearer to the identity.
         second_skip: "input" or "hidden", where the second residual connection starts.
+        recompute: the gradient runs the block forward again instead of keeping what is between; float32 only.
 
     Call arguments:
         x: `[batch, time, filters]`.
@@ -48,6 +49,7 @@ class ConvBlock(ExplicitMaskLayer):
         dropout: float = 0.0,
         second_skip: str = "input",
         branch_scale: float = 1.0,
+        recompute: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -62,6 +64,7 @@ class ConvBlock(ExplicitMaskLayer):
         self.dropout = dropout
         self.second_skip = second_skip
         self.branch_scale = branch_scale
+        self.recompute = recompute
         scales = (1.0, branch_scale, 1.0, branch_scale)
         self.steps = [
             ConvStep(filters, size, dilation, padding, scale, dtype=self.dtype_policy, name=f"step_{index}")
@@ -69,7 +72,7 @@ class ConvBlock(ExplicitMaskLayer):
         ]
         self.drop = Dropout(dropout, dtype=self.dtype_policy, name="drop")
         self._form = BlockForm(
-            self.kernel_sizes, self.dilations, padding, second_skip, dropout, self.steps[0].norm.epsilon
+            self.kernel_sizes, self.dilations, padding, second_skip, dropout, self.steps[0].norm.epsilon, recompute
         )
 
     def build(self, input_shape):
@@ -109,4 +112,5 @@ class ConvBlock(ExplicitMaskLayer):
             "dropout": self.dropout,
             "second_skip": self.second_skip,
             "branch_scale": self.branch_scale,
+            "recompute": self.recompute,
         }

@@ -25,6 +25,7 @@ class BlockForm:
     second_skip: str
     dropout: float
     epsilon: float
+    recompute: bool = False
 
 
 def conv_block(
@@ -37,7 +38,8 @@ def conv_block(
     """The four steps and two residual connections of `ConvBlock`, float32.
 
     Within a `tf.function` the block is a call of a function of its own, which is traced and differentiated once for
-    all blocks of this form: a model has dozens of them.
+    all blocks of this form: a model has dozens of them. A form that recomputes keeps
+    only its input for the gradient, where it runs forward again.
 
     Args:
         form: which block.
@@ -59,7 +61,7 @@ def conv_block(
 
 @functools.cache
 def _function(form: BlockForm) -> Callable:
-    def block(x, mask, seed, weights):
+    def forward(x, mask, seed, weights):
         grid, real = TimeGrid(x), mask_rows(mask, x.dtype)
 
         def step(i, rows):
@@ -74,4 +76,7 @@ def _function(form: BlockForm) -> Callable:
         y = skip + step(3, step(2, hidden))
         return reshape_like(y if seed is None else dropout(y, form.dropout, seed), x)
 
-    return tf.function(block, autograph=False)
+    def recomputed(x, mask, seed, weights):
+        return tf.recompute_grad(lambda x, *weights: forward(x, mask, seed, weights))(x, *weights)
+
+    return tf.function(recomputed if form.recompute else forward, autograph=False)

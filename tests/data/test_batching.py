@@ -7,14 +7,16 @@ from t2t_multimodel.data.batching import BatchPlan, bucket_boundaries
 from t2t_multimodel.errors import DataError
 
 
-def plan(lengths, budget=64, boundaries=(8, 16, 32), seed=3):
-    return BatchPlan(np.array(lengths), budget=budget, boundaries=list(boundaries), seed=seed, problem="p")
+def plan(lengths, budget=64, boundaries=(8, 16, 32), seed=3, sort_key=None):
+    return BatchPlan(
+        np.array(lengths), budget=budget, boundaries=list(boundaries), seed=seed, problem="p", sort_key=sort_key
+    )
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(1, 32), min_size=1, max_size=200), st.integers(1, 100))
-def test_an_epoch_visits_every_example_once_within_the_budget(lengths, budget):
-    p = plan(lengths, budget)
+@given(st.lists(st.integers(1, 32), min_size=1, max_size=200), st.integers(1, 100), st.booleans())
+def test_an_epoch_visits_every_example_once_within_the_budget(lengths, budget, has_key):
+    p = plan(lengths, budget, sort_key=np.arange(len(lengths)) % 7 if has_key else None)
     for epoch in (0, 1):
         batches = [p.train_batch(epoch * p.batches_per_epoch + i) for i in range(p.batches_per_epoch)]
         assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
@@ -29,6 +31,23 @@ def test_batches_are_a_pure_function_of_seed_and_number():
     wanted = [list(first.train_batch(i)) for i in range(40)]
     assert [list(again.train_batch(i)) for i in reversed(range(40))][::-1] == wanted
     assert [list(other.train_batch(i)) for i in range(40)] != wanted
+
+
+def test_other_sides_of_near_lengths_share_a_batch():
+    rng = np.random.default_rng(0)
+    source, target = rng.integers(1, 33, 2000), rng.integers(1, 33, 2000)
+    longer = np.maximum(source, target)
+
+    def padding(p):
+        batches = [p.train_batch(i) for i in range(p.batches_per_epoch)]
+        slots = sum(side[rows].max() * len(rows) for rows in batches for side in (source, target))
+        return 1 - (source.sum() + target.sum()) / slots
+
+    mixed, alike = (plan(longer, 256, range(2, 33, 2), sort_key=key) for key in (None, source - target))
+    assert padding(alike) < 0.5 * padding(mixed)
+    count = alike.batches_per_epoch
+    first, second = ({frozenset(alike.train_batch(i)) for i in range(n * count, (n + 1) * count)} for n in (0, 1))
+    assert len(first & second) < count / 2  # drawn anew each epoch
 
 
 def test_longer_examples_are_left_out_and_counted():

@@ -66,17 +66,29 @@ def test_step(padding, dilation, masked, traced):
 
 
 @pytest.mark.parametrize("traced", [False, True], ids=["eager", "traced"])
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
 @pytest.mark.parametrize("skip", ["input", "hidden"])
 @pytest.mark.parametrize("padding", ["same", "causal"])
-def test_block(padding, skip, traced):
-    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), padding, second_skip=skip)
+def test_block(padding, skip, recompute, traced):
+    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), padding, second_skip=skip, recompute=recompute)
     x, mask = inputs(10, padding == "same")
     compare(block, lambda y: plain_block(block, y, mask), x, mask, traced)
 
 
-def test_block_with_dropout():
-    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), dropout=0.5)
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
+def test_block_with_dropout(recompute):
+    block = ConvBlock(6, (3, 3, 5, 5), (1, 1, 1, 4), dropout=0.5, recompute=recompute)
     x, _ = inputs(10, False)
     block.build(x.shape)
-    ours, plain = block(x, rng=StepRandom(1, 2)), plain_block(block, x, None, StepRandom(1, 2))
-    np.testing.assert_allclose(ours, plain, atol=1e-5)
+
+    @tf.function(autograph=False)
+    def run(call):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = call(x)
+        return y, tape.gradient(y, x)
+
+    ours = run(lambda x: block(x, rng=StepRandom(1, 2)))
+    plain = run(lambda x: plain_block(block, x, None, StepRandom(1, 2)))
+    for got, expected in zip(ours, plain, strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-5)

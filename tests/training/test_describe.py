@@ -9,7 +9,7 @@ COUNTS = {
     "multimodel_paper": 2_166_292_480,
     "multimodel_paper_single": 655_605_760,
     "multimodel_plus": 5_278_848,
-    "multimodel_tiny": 4_851_712,
+    "multimodel_tiny": 3_734_528,
 }
 
 

@@ -25,8 +25,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from t2t_multimodel import process, registry
 
-    process.quieten_tensorflow()
-    process.keep_freed_memory()
+    process.prepare()
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
     print("| problem | step, s | real data over a cached batch | padding of batches | of the worst bucket |")
     print("|---" * 5 + "|")

@@ -26,8 +26,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from t2t_multimodel import process
 
-    process.quieten_tensorflow()
-    process.keep_freed_memory()
+    process.prepare()
     lines = ["| experts | dense, s | even | Zipf | touching the weights | even, without | Zipf, without |"]
     lines.append("|---" * 7 + "|")
     for experts in map(int, options.experts.split(",")):

@@ -47,8 +47,7 @@ def measure(options: argparse.Namespace) -> dict:
 
     from t2t_multimodel import process
 
-    process.quieten_tensorflow()
-    process.keep_freed_memory()
+    process.prepare()
     import numpy as np
     import tensorflow as tf
 

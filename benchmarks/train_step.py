@@ -15,7 +15,7 @@ import time
 
 from benchmarks import harness
 
-VARIANTS = ("keep_freed_memory", "default_allocator")
+VARIANTS = ("as_commands", "default_allocator", "without_onednn")
 
 
 def main(arguments: list[str]) -> None:
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--variants", default="keep_freed_memory", help=f"of {','.join(VARIANTS)}")
+    parser.add_argument("--variants", default="as_commands", help=f"of {','.join(VARIANTS)}")
     parser.add_argument("--profile", action="store_true", help="name the five ops that take most of a step")
     parser.add_argument("--started", type=float, default=0.0, help="when the command was given, seconds of the epoch")
     parser.add_argument("--variant", choices=VARIANTS, help="run one variant in this process and print JSON")
@@ -50,7 +50,9 @@ def measure(options: argparse.Namespace) -> dict:
     from t2t_multimodel import process
 
     process.quieten_tensorflow()
-    if options.variant == "keep_freed_memory":
+    if options.variant != "without_onednn":
+        process.use_onednn()
+    if options.variant != "default_allocator":
         process.keep_freed_memory()
     import numpy as np
 
@@ -122,9 +124,10 @@ def report(results: dict[str, list[dict]]) -> str:
     lines = [f"| measure | {' | '.join(medians)} |", "|---" * (len(medians) + 1) + "|"]
     for name in names:
         lines.append(f"| {name} | {' | '.join(f'{values[name]:,.2f}' for values in medians.values())} |")
-    if len(medians) == 2:
-        kept, default = (medians[variant]["step_s"] for variant in VARIANTS)
-        lines += ["", f"step time, default allocator over kept memory: {default / kept:.2f}"]
+    for other in VARIANTS[1:]:
+        if {other, VARIANTS[0]} <= set(medians):
+            ratio = medians[other]["step_s"] / medians[VARIANTS[0]]["step_s"]
+            lines += ["", f"step time, {other} over {VARIANTS[0]}: {ratio:.2f}"]
     for kind, share in rows[0].get("top_ops", []):
         lines.append(f"{kind}: {share:.1%}")
     return "\n".join(lines)

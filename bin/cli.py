@@ -45,8 +45,7 @@ def run_main(main: Callable[[Sequence[str]], object]) -> None:
     if {"--help", "-help", "-h", "--helpshort"} & set(sys.argv[1:]):
         print(_help(main))
         return
-    process.quieten_tensorflow()
-    process.keep_freed_memory()
+    process.prepare()
     app.run(lambda argv: _guarded(main, argv))
 
 

@@ -116,6 +116,11 @@ class MultiModel(keras.Model):
             mixed, encoded.output, target_mask=tf.not_equal(targets, 0), source_mask=encoded.mask, rng=rng
         )
 
+    @property
+    def softmax_table(self) -> tf.Tensor:
+        """`[vocab_size, depth]`: logits are products with its rows."""
+        return tf.convert_to_tensor(self.nets["symbol"].softmax_table)
+
     def symbol_logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """Logits `[positions, vocab_size]` of hidden states `[positions, depth]`."""
         return self.nets["symbol"].logits(hidden)

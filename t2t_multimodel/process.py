@@ -10,6 +10,13 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _TOP_PAD_BYTES = 1 << 28
 
 
+def prepare() -> None:
+    """All settings of this module: what every command and benchmark begins with."""
+    quieten_tensorflow()
+    use_onednn()
+    keep_freed_memory()
+
+
 def keep_freed_memory() -> bool:
     """Lets the C library keep memory that tensors gave back, in one pool, for the tensors of the next step.
 
@@ -30,3 +37,12 @@ def keep_freed_memory() -> bool:
 def quieten_tensorflow() -> None:
     """Leaves TensorFlow's start-up notices out of a command's output, unless the user asked for them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def use_onednn() -> None:
+    """Switches on TensorFlow's oneDNN kernels, unless the user chose; call it before TensorFlow is loaded.
+
+    TensorFlow does so by itself only on processors of some kinds, though products and softmax are faster on others
+    too: docs/performance.md.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -32,8 +32,7 @@ def pytest_configure(config):
     del config
     from t2t_multimodel import process
 
-    process.quieten_tensorflow()
-    process.keep_freed_memory()
+    process.prepare()
 
 
 MINI_PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")

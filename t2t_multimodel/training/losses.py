@@ -27,9 +27,14 @@ def smoothed_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: floa
     classes = logits.shape[-1]
     if classes == 1:
         return tf.zeros_like(labels, tf.float32)
-    low, high = smoothing / (classes - 1), 1.0 - smoothing
-    entropy = -(high * math.log(high) + smoothing * math.log(low)) if smoothing else 0.0
+    high, low, entropy = smoothing_constants(classes, smoothing)
     return _cross_entropy(logits, labels, high, low) - entropy
+
+
+def smoothing_constants(classes: int, smoothing: float) -> tuple[float, float, float]:
+    """Probability of the label, of each other class, and the entropy of that distribution in nats."""
+    high, low = 1.0 - smoothing, smoothing / (classes - 1)
+    return high, low, -(high * math.log(high) + smoothing * math.log(low)) if smoothing else 0.0
 
 
 def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor, high: float, low: float) -> tf.Tensor:

@@ -11,6 +11,7 @@ from t2t_multimodel.data.parsing import batch_signature
 from t2t_multimodel.data.specs import ClassLabelSpec
 from t2t_multimodel.layers.rng import StepRandom
 from t2t_multimodel.model import MultiModel
+from t2t_multimodel.training.linear_cross_entropy import linear_cross_entropy
 from t2t_multimodel.training.losses import smoothed_cross_entropy
 from t2t_multimodel.training.optimizer import Adam
 from t2t_multimodel.training.schedule import learning_rate
@@ -34,7 +35,10 @@ class Scores:
 
 
 def _real_targets(model: MultiModel, task: Task, batch, rng) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
-    """Logits `[targets, classes]`, labels `[targets]` and rows `[targets]` of real targets; mixtures' (loss, load)."""
+    """Outputs, labels `[targets]` and rows `[targets]` of real targets; mixtures' (loss, load).
+
+    Outputs are logits `[targets, classes]` of classes, and hidden states `[targets, depth]` of symbols.
+    """
     problem = task.problem
     encoded = model.encode(problem.inputs, batch, rng)
     mixtures = [(encoded.loss, encoded.load)]
@@ -48,7 +52,16 @@ def _real_targets(model: MultiModel, task: Task, batch, rng) -> tuple[tf.Tensor,
     places = tf.where(tf.not_equal(targets, 0))
     flat = tf.cast(places[:, 0] * tf.shape(targets, tf.int64)[1] + places[:, 1], tf.int32)
     hidden = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), flat)
-    return model.symbol_logits(hidden), tf.gather(tf.reshape(targets, [-1]), flat), places[:, 0], mixtures
+    return hidden, tf.gather(tf.reshape(targets, [-1]), flat), places[:, 0], mixtures
+
+
+def _loss_and_hits(model: MultiModel, task: Task, outputs, labels, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sums over real targets: of the smoothed loss, and of labels that are the most likely ones."""
+    if not isinstance(task.problem.targets, ClassLabelSpec):
+        return linear_cross_entropy(outputs, model.softmax_table, labels, smoothing)
+    losses = smoothed_cross_entropy(outputs, labels, smoothing)
+    hits = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
+    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))
 
 
 def _score(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, num_rows: tf.Tensor) -> Scores:
@@ -100,9 +113,9 @@ def make_train_step(
         mine = {**_share(batch, replica, replicas), "command": command}
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            logits, labels, _, mixtures = _real_targets(model, task, mine, rng)
-            losses = smoothed_cross_entropy(logits, labels, smoothing)
-            loss = tf.reduce_sum(losses) / total
+            outputs, labels, _, mixtures = _real_targets(model, task, mine, rng)
+            loss, hits = _loss_and_hits(model, task, outputs, labels, smoothing)
+            loss /= total
             extra = tf.add_n([m[0] for m in mixtures]) / replicas
             objective = loss * weight + extra
         gradients = tape.gradient(objective, values)
@@ -112,11 +125,10 @@ def make_train_step(
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
         rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
         norm = optimizer.apply(gradients, reached, rate)
-        correct = tf.cast(tf.equal(tf.argmax(logits, -1, output_type=tf.int32), labels), tf.float32)
         result = {
             "loss": loss,
             "mixture_loss": extra,
-            "token_accuracy": tf.reduce_sum(correct) / total,
+            "token_accuracy": hits / total,
         }
         for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
             if load is not None:
@@ -150,7 +162,9 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     @tf.function(autograph=False, input_signature=[signature, tf.TensorSpec([], tf.int32)])
     def eval_step(batch, command):
         rows = tf.shape(batch["targets"])[0]
-        logits, labels, places, _ = _real_targets(model, task, {**batch, "command": command}, None)
+        outputs, labels, places, _ = _real_targets(model, task, {**batch, "command": command}, None)
+        classes = isinstance(task.problem.targets, ClassLabelSpec)
+        logits = outputs if classes else model.symbol_logits(outputs)
         return _score(logits, labels, places, rows).as_dict()
 
     return eval_step

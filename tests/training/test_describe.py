@@ -6,6 +6,7 @@ COUNTS = {
     "multimodel_1p8": 2_594_390_016,
     "multimodel_base": 105_443_328,
     "multimodel_mini": 2_423_808,
+    "multimodel_mini_plus": 1_606_368,
     "multimodel_paper": 2_166_292_480,
     "multimodel_paper_single": 655_605_760,
     "multimodel_plus": 5_278_848,

@@ -1,4 +1,4 @@
-"""Command t2t-vocab: shows, measures, extends and imports subword vocabularies."""
+"""Command t2t-vocab: builds, shows, measures, extends and imports subword vocabularies."""
 
 from __future__ import annotations
 
@@ -14,20 +14,27 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Defines this command's flags."""
-    flags.DEFINE_enum("action", "inspect", ["inspect", "coverage", "extend"], "What to do.")
+    flags.DEFINE_enum("action", "inspect", ["inspect", "coverage", "extend", "build"], "What to do.")
     flags.DEFINE_string("data_dir", None, "Folder with vocab.model and vocab.json.")
     flags.DEFINE_string("subwords_file", None, "A Tensor2Tensor .subwords file, instead of --data_dir.")
     flags.DEFINE_string("text", None, "inspect: a line of text to encode.")
-    flags.DEFINE_string("file", None, "coverage: a text file, one sentence a line.")
+    flags.DEFINE_list("file", None, "coverage: a text file, one sentence a line; build: one or more.")
     flags.DEFINE_list("pieces", [], "extend: texts that shall be one id.")
-    flags.DEFINE_list("labels", [], "extend: tree labels.")
-    flags.DEFINE_string("to_dir", None, "extend: folder of the extended vocabulary.")
+    flags.DEFINE_list("labels", [], "extend, build: tree labels.")
+    flags.DEFINE_integer("vocab_size", 8192, "build: ids aimed at.", lower_bound=1)
+    flags.DEFINE_string("to_dir", None, "extend, build: folder of the new vocabulary.")
 
 
 def main(_) -> None:
     """Parses flags and calls the tool."""
     from t2t_multimodel.data import vocabulary_tools
 
+    if FLAGS.action == "build":
+        cli.require("file", "to_dir")
+        files = [pathlib.Path(file) for file in FLAGS.file]
+        built = vocabulary_tools.build(files, FLAGS.labels, FLAGS.vocab_size, pathlib.Path(FLAGS.to_dir))
+        print(f"{built.size} ids, fingerprint {built.fingerprint}")
+        return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):
         raise MultiModelError("give --data_dir=FOLDER or --subwords_file=FILE")
     vocabulary = vocabulary_tools.open_vocabulary(FLAGS.data_dir or FLAGS.subwords_file)
@@ -35,7 +42,8 @@ def main(_) -> None:
         print(vocabulary_tools.describe(vocabulary, FLAGS.text))
     elif FLAGS.action == "coverage":
         cli.require("file")
-        print(vocabulary_tools.coverage(vocabulary, pathlib.Path(FLAGS.file)))
+        for file in FLAGS.file:
+            print(vocabulary_tools.coverage(vocabulary, pathlib.Path(file)))
     else:
         cli.require("to_dir")
         extended = vocabulary_tools.extend(vocabulary, FLAGS.pieces, FLAGS.labels, pathlib.Path(FLAGS.to_dir))

@@ -150,7 +150,8 @@ class Vocabulary:
 
         new = [str(name) for name in dict.fromkeys(labels) if name not in self.labels]
         model, ids = vocabulary_build.append_pieces(self.model, pieces=pieces, labels=new)
-        return Vocabulary(model, {**self.labels, **ids}, self.options)
+        extends = [*self.options.get("extends", []), self.fingerprint]
+        return Vocabulary(model, {**self.labels, **ids}, {**self.options, "extends": extends})
 
     @property
     def fingerprint(self) -> str:

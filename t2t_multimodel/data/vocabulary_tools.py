@@ -31,12 +31,33 @@ def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
-    """How a text file is encoded: ids a word and a character, the share of single bytes, and what falls to bytes."""
+def build(files: Sequence[pathlib.Path], labels: Sequence[str], size: int, folder: pathlib.Path) -> Vocabulary:
+    """Learns a vocabulary from text files and saves it in `folder`, where t2t-datagen then keeps it.
+
+    Raises:
+        VocabularyError: a file cannot be read, the folder has a vocabulary, or the text does not bear one.
+    """
+    _require_free(folder)
+    texts = (line for file in files for line in _lines(file))
+    return Vocabulary.build(texts, labels, size, folder)
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+    """Lines of a text file that are not blank."""
     try:
-        lines = [line.rstrip("\n") for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+        return [line.rstrip("\n") for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(f"{file} cannot be read as UTF-8 text: {error}") from error
+
+
+def _require_free(folder: pathlib.Path) -> None:
+    if (folder / JSON_FILE).exists():
+        raise VocabularyError(f"{folder} has a vocabulary, and data may depend on it; name another --to_dir")
+
+
+def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
+    """How a text file is encoded: ids a word and a character, the share of single bytes, and what falls to bytes."""
+    lines = _lines(file)
     if not lines:
         raise VocabularyError(f"{file} holds no text; name a file with one sentence a line")
     encoded = vocabulary.encode_batch(lines)
@@ -64,8 +85,7 @@ def extend(vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[st
     """
     if not isinstance(vocabulary, Vocabulary):
         raise VocabularyError("a .subwords vocabulary cannot be extended; build one with t2t-datagen")
-    if (folder / JSON_FILE).exists():
-        raise VocabularyError(f"{folder} has a vocabulary, and data may depend on it; name another --to_dir")
+    _require_free(folder)
     extended = vocabulary.extend(pieces, labels)
     if extended.size == vocabulary.size:
         raise VocabularyError("nothing new to add; give --pieces=A,B or --labels=A,B")

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.fused_conv_step import TimeGrid, conv_step_rows
+from t2t_multimodel.layers.fused_conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step_rows
 from t2t_multimodel.layers.layer_norm import LayerNorm
 from t2t_multimodel.layers.separable_conv import SeparableConv1D, SeparableConv2D, strided_size
 from t2t_multimodel.layers.shapes import apply_mask, last_axis_product, mask_rows, reshape_like
@@ -58,15 +58,9 @@ class ConvStep(ExplicitMaskLayer):
         """Returns `[batch, time, filters]`; at padding the values are finite but mean nothing."""
         if not self.can_fuse:
             return self.norm(self.conv(apply_mask(tf.nn.relu(x), mask)))
-        rows = conv_step_rows(
-            tf.reshape(x, [-1, x.shape[-1]]),
-            TimeGrid(x),
-            mask_rows(mask, x.dtype),
-            tuple(tf.convert_to_tensor(weight) for weight in self.fused_weights),
-            dilation=self.dilation,
-            padding=self.padding,
-            epsilon=self.norm.epsilon,
-        )
+        step = FusedConvStep(TimeGrid(x), mask_rows(mask, x.dtype), self.dilation, self.padding, self.norm.epsilon)
+        weights = StepWeights(*(tf.convert_to_tensor(weight) for weight in self.fused_weights))
+        rows = conv_step_rows(step, tf.reshape(x, [-1, x.shape[-1]]), weights)
         return reshape_like(rows, x)
 
     @property
@@ -76,7 +70,7 @@ class ConvStep(ExplicitMaskLayer):
 
     @property
     def fused_weights(self) -> tuple:
-        """Depthwise kernel, pointwise kernel, scale and bias."""
+        """The four `StepWeights`."""
         return self.conv.depthwise_kernel, self.conv.pointwise_kernel, self.norm.scale, self.norm.bias
 
     def compute_output_shape(self, input_shape):

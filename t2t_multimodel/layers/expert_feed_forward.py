@@ -57,12 +57,13 @@ def _expert_feed_forward(x, gates, indices, w1, w2):
     k, depth = indices.shape[1], x.shape[1]
     routing = route(indices, w1.shape[0])
     weights = tf.cast(gates, x.dtype)
-    sorted_x = tf.gather(x, routing.token)  # [slots, depth]
-    sorted_y, hidden = _forward(sorted_x, w1, w2, routing.offsets)
+    sorted_y, hidden = _forward(tf.gather(x, routing.token), w1, w2, routing.offsets)
     slots = tf.reshape(tf.gather(sorted_y, routing.place), [-1, k, depth])
     y = tf.reduce_sum(slots * weights[:, :, tf.newaxis], 1)
 
     def gradient(dy):
+        with tf.control_dependencies([dy]):  # else it would be merged with the forward pass' and kept until here
+            sorted_x = tf.gather(x, routing.token)
         sorted_dy = tf.gather(dy, routing.token)
         sorted_gates = tf.gather(tf.reshape(weights, [-1]), routing.order)
         d_gates = tf.gather(tf.reduce_sum(sorted_dy * sorted_y, 1), routing.place)
@@ -90,28 +91,29 @@ def _forward(x, w1, w2, offsets):
 def _backward(x, hidden, dy, w1, w2, offsets):
     """Gradients of the sorted slots, `w1` and `w2`."""
     experts, depth, width = w1.shape
-    arrays = [
-        _rows(experts, depth, x.dtype),
-        tf.TensorArray(x.dtype, experts, element_shape=[depth, width]),
-        tf.TensorArray(x.dtype, experts, element_shape=[width, depth]),
-    ]
+    arrays = [_rows(experts, depth, x.dtype), _empty(w1), _empty(w2)]
 
     def body(expert, dxs, dw1s, dw2s):
         rows = slice(offsets[expert], offsets[expert + 1])
         inner, outer = hidden[rows], dy[rows]
-        d_inner = _times_transposed(outer, w2[expert])
+        d_inner = tf.matmul(outer, w2[expert], transpose_b=True)
         d_inner = tf.raw_ops.ReluGrad(gradients=d_inner, features=inner)
-        dxs = dxs.write(expert, _times_transposed(d_inner, w1[expert]))
-        dw1s = dw1s.write(expert, tf.matmul(x[rows], d_inner, transpose_a=True))
-        return expert + 1, dxs, dw1s, dw2s.write(expert, tf.matmul(inner, outer, transpose_a=True))
+        dxs = dxs.write(expert, tf.matmul(d_inner, w1[expert], transpose_b=True))
+        dw1s = _put(dw1s, expert, tf.matmul(x[rows], d_inner, transpose_a=True))
+        return expert + 1, dxs, dw1s, _put(dw2s, expert, tf.matmul(inner, outer, transpose_a=True))
 
     _, dxs, dw1s, dw2s = _for_each(experts, body, arrays)
-    return dxs.concat(), dw1s.stack(), dw2s.stack()
+    return dxs.concat(), dw1s, dw2s
 
 
-def _times_transposed(rows: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    # With few rows a product by a transposed matrix takes four times as long as the transposed product.
-    return tf.transpose(tf.matmul(weight, rows, transpose_b=True))
+# Gradients of the weights are written in place, where a TensorArray would be copied into one tensor at the end and
+# tf.tensor_scatter_nd_update copies the whole stack each time. Only the loop ever holds the stack.
+def _empty(like: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.Empty(shape=like.shape.as_list(), dtype=like.dtype)
+
+
+def _put(stack: tf.Tensor, place: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.InplaceUpdate(x=stack, i=[place], v=value[tf.newaxis])
 
 
 def _rows(experts: int, depth: int, dtype: tf.DType) -> tf.TensorArray:

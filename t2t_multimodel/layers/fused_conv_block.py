@@ -9,10 +9,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from t2t_multimodel.layers.dropout import dropout
-from t2t_multimodel.layers.fused_conv_step import TimeGrid, conv_step_rows
+from t2t_multimodel.layers.fused_conv_step import FusedConvStep, StepWeights, TimeGrid
 from t2t_multimodel.layers.shapes import mask_rows, reshape_like
-
-_WEIGHTS_PER_STEP = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,15 +36,15 @@ def conv_block(
     """The four steps and two residual connections of `ConvBlock`, float32.
 
     Within a `tf.function` the block is a call of a function of its own, which is traced and differentiated once for
-    all blocks of this form: a model has dozens of them. A form that recomputes keeps
-    only its input for the gradient, where it runs forward again.
+    all blocks of this form: a model has dozens of them. For the gradient it keeps its input and one tensor a step; a
+    form that recomputes keeps its input alone and runs forward again.
 
     Args:
         form: which block.
         x: `[batch, time, depth]`.
         mask: `[batch, time]`, or None.
         seed: of the dropout, int32 `[2]`, or None in inference.
-        weights: of each step, as `conv_step_rows` takes them, 16 in all.
+        weights: of each step the four `StepWeights`, 16 in all.
 
     Returns:
         `[batch, time, depth]`.
@@ -63,20 +61,49 @@ def conv_block(
 def _function(form: BlockForm) -> Callable:
     def forward(x, mask, seed, weights):
         grid, real = TimeGrid(x), mask_rows(mask, x.dtype)
-
-        def step(i, rows):
-            own = tuple(weights[i * _WEIGHTS_PER_STEP : (i + 1) * _WEIGHTS_PER_STEP])
-            return conv_step_rows(
-                rows, grid, real, own, dilation=form.dilations[i], padding=form.padding, epsilon=form.epsilon
-            )
-
+        steps = [FusedConvStep(grid, real, dilation, form.padding, form.epsilon) for dilation in form.dilations]
         rows = tf.reshape(x, [-1, x.shape[-1]])
-        hidden = rows + step(1, step(0, rows))
-        skip = rows if form.second_skip == "input" else hidden
-        y = skip + step(3, step(2, hidden))
+        y = _residual_steps(steps, form.second_skip == "input", rows, weights)
         return reshape_like(y if seed is None else dropout(y, form.dropout, seed), x)
 
     def recomputed(x, mask, seed, weights):
         return tf.recompute_grad(lambda x, *weights: forward(x, mask, seed, weights))(x, *weights)
 
     return tf.function(recomputed if form.recompute else forward, autograph=False)
+
+
+def _residual_steps(steps: list[FusedConvStep], skip_from_input: bool, rows: tf.Tensor, weights: list[tf.Tensor]):
+    """The block's four steps over rows; for the gradient it keeps the input and what each step keeps."""
+
+    @tf.custom_gradient
+    def run(rows, *weights):
+        own = [StepWeights(*weights[i : i + 4]) for i in range(0, 16, 4)]
+        kept = []
+
+        def outputs(i, x):
+            kept.append(steps[i].forward(x, own[i]))
+            return kept[i].scaled(own[i])
+
+        hidden = rows + outputs(1, outputs(0, rows))
+        y = (rows if skip_from_input else hidden) + outputs(3, outputs(2, hidden))
+
+        def gradient(dy):
+            with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
+                first, second, third = (kept[i].scaled(own[i]) for i in range(3))
+                hidden = rows + second
+            d_weights = [None] * 4
+
+            def back(i, d_output, x):
+                with tf.control_dependencies([d_output]):
+                    d_x, d_weights[i] = steps[i].gradient(d_output, x, kept[i], own[i])
+                return d_x
+
+            d_hidden = back(2, back(3, dy, third), hidden)
+            d_hidden = d_hidden if skip_from_input else d_hidden + dy
+            d_rows = d_hidden + back(0, back(1, d_hidden, first), rows)
+            d_rows = d_rows + dy if skip_from_input else d_rows
+            return d_rows, *(gradient for step in d_weights for gradient in step)
+
+        return y, gradient
+
+    return run(rows, *weights)

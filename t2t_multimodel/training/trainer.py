@@ -25,6 +25,7 @@ from t2t_multimodel.training.optimizers import make_optimizer
 from t2t_multimodel.training.progress import Progress
 from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.task import Task
+from t2t_multimodel.training.warm_start import warm_start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class TrainConfig:
         seed: of initialisation, order and noise.
         replicas: devices to train on; 0 takes all GPUs, else one device.
         strict: damaged records are fatal.
+        warm_start_from: a run or checkpoint whose weights a new run starts from; no effect on one that continues.
     """
 
     problems: tuple[str, ...]
@@ -58,6 +60,7 @@ class TrainConfig:
     seed: int = 0
     replicas: int = 0
     strict: bool = False
+    warm_start_from: str = ""
 
 
 def make_strategy(replicas: int) -> tf.distribute.Strategy:
@@ -130,6 +133,9 @@ class Trainer:
         self.evaluator = Evaluator(self.model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
         if self.checkpointer.latest is not None:
             self._restore()
+        elif config.warm_start_from:
+            variables = self.model.named_variables()
+            print(warm_start(variables, self.manifest, vocabulary, config.warm_start_from), file=sys.stderr)
 
     def _input(self, task: Task, split: str) -> ProblemInput:
         config = self.config

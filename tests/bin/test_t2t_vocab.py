@@ -31,6 +31,19 @@ def test_commands(folder):
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1
 
 
+def test_a_vocabulary_is_built_from_files(folder):
+    texts = [folder / "a.txt", folder / "b.txt"]
+    for text in texts:
+        text.write_text(f"the cat sat on the mat\n\n{text.stem} dog\n" * 20, encoding="utf-8")
+    flags = ["--action=build", f"--file={texts[0]},{texts[1]}", "--vocab_size=300", "--labels=(S,)S"]
+    done = _run(*flags, f"--to_dir={folder / 'built'}")
+    assert done.returncode == 0, done.stderr
+    built = Vocabulary.load(folder / "built")
+    assert 260 < built.size <= 300 and built.labels == {"(S": built.size - 2, ")S": built.size - 1}
+    again = _run(*flags, f"--to_dir={folder / 'built'}")
+    assert again.returncode == 1 and "has a vocabulary" in again.stderr
+
+
 def test_coverage_counts_bytes(folder):
     (folder / "text").write_text("the cat\n\nthe ß\n", encoding="utf-8")
     report = vocabulary_tools.coverage(Vocabulary.load(folder / "data"), folder / "text")

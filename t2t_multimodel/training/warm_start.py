@@ -1,0 +1,103 @@
+"""Warm start: a new run's weights from a trained one, for fine-tuning."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from t2t_multimodel.data.vocabularies import AnyVocabulary
+from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.errors import CheckpointError, VocabularyError
+from t2t_multimodel.training.manifest import Manifest
+
+_KEY, _ENDING = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+# Tables with a row for each id of the vocabulary.
+_SYMBOL_TABLES = ("embedding", "input_embedding", "target_embedding", "softmax")
+
+
+def warm_start(
+    variables: Mapping[str, tf.Variable], manifest: Manifest, vocabulary: AnyVocabulary | None, source: str
+) -> str:
+    """Assigns the weights that two models share; what the older one lacks keeps its initial value.
+
+    A vocabulary that `t2t-vocab --action=extend` made of the older run's keeps the rows of all old ids. Command tokens
+    are matched by name.
+
+    Args:
+        variables: of the new model by path.
+        manifest: of the new run.
+        vocabulary: of the new run's data, or None where no problem has text.
+        source: output folder of a run, or path of one of its checkpoints.
+
+    Returns:
+        a line that says what was taken from where.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or the models differ in structure.
+        VocabularyError: the new vocabulary is neither the older one nor an extension of it.
+    """
+    folder, checkpoint = _locate(source)
+    old = Manifest.load(folder)
+    _check_vocabulary(old, vocabulary, source)
+    reader = tf.train.load_checkpoint(checkpoint)
+    stored = {_path_of(key): key for key in reader.get_variable_to_shape_map() if _is_weight(key)}
+    taken = 0
+    for path, variable in variables.items():
+        if path in stored:
+            variable.assign(_value(path, variable, reader.get_tensor(stored[path]), old, manifest))
+            taken += 1
+    if not taken:
+        raise CheckpointError(f"{checkpoint} shares no variable with this model; give a run of the same body.form")
+    return f"warm start: {taken} of {len(variables)} variables from {checkpoint}"
+
+
+def _locate(source: str) -> tuple[pathlib.Path, str]:
+    folder = pathlib.Path(source)
+    if not folder.is_dir():
+        return folder.parent, source
+    latest = tf.train.latest_checkpoint(source)
+    if latest is None:
+        raise CheckpointError(f"no checkpoint in {source}; give --warm_start_from the --output_dir of a trained run")
+    return folder, latest
+
+
+def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:
+    if not old.vocab_fingerprint or vocabulary is None:
+        return
+    older = vocabulary.options.get("extends", ()) if isinstance(vocabulary, Vocabulary) else ()
+    if old.vocab_fingerprint not in (vocabulary.fingerprint, *older):
+        raise VocabularyError(
+            f"the data's vocabulary ({vocabulary.fingerprint}) does not extend that of {source}"
+            f" ({old.vocab_fingerprint}); extend that one by t2t-vocab --action=extend and generate the data with it"
+        )
+
+
+def _is_weight(key: str) -> bool:
+    return key.startswith(_KEY) and key.endswith(_ENDING)
+
+
+def _path_of(key: str) -> str:
+    """The variable's path, whose dots and slashes checkpoints write as `..` and `.S`."""
+    return re.sub(r"\.(\.|S)", lambda match: "/" if match[1] == "S" else ".", key[len(_KEY) : -len(_ENDING)])
+
+
+def _value(path: str, variable: tf.Variable, value: np.ndarray, old: Manifest, new: Manifest) -> np.ndarray:
+    table = path.rsplit("/", 1)[-1]
+    if table == "commands" and value.shape[1:] == tuple(variable.shape[1:]):
+        rows = variable.numpy()
+        for command, row in new.commands.items():
+            if command in old.commands:
+                rows[row] = value[old.commands[command]]
+        return rows
+    if table in _SYMBOL_TABLES and value.shape[1:] == tuple(variable.shape[1:]) and len(value) <= variable.shape[0]:
+        return np.concatenate([value, variable.numpy()[len(value) :]])
+    if value.shape != tuple(variable.shape):
+        raise CheckpointError(
+            f"{path} is {list(value.shape)} in the trained run and {variable.shape.as_list()} here;"
+            " give the --hparams_set and --hparams it was trained with"
+        )
+    return value

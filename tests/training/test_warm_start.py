@@ -1,0 +1,82 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from t2t_multimodel.data import datagen, vocabulary_tools
+from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.errors import CheckpointError, VocabularyError
+from t2t_multimodel.training.manifest import Manifest
+from t2t_multimodel.training.trained import TrainedModel
+from t2t_multimodel.training.trainer import TrainConfig, Trainer
+from tests.conftest import MINI_PROBLEMS
+
+
+@pytest.fixture(scope="module")
+def config(mini_data, mini_run, tiny_hparams, tmp_path_factory):
+    return TrainConfig(
+        problems=("mini_parsing",),
+        hparams=tiny_hparams,
+        data_dir=str(mini_data),
+        output_dir=str(tmp_path_factory.mktemp("tuned")),
+        train_steps=1,
+        seed=5,
+        warm_start_from=str(mini_run),
+    )
+
+
+@pytest.fixture(scope="module")
+def old_weights(mini_data, mini_run):
+    model = TrainedModel.load(mini_run, mini_data, MINI_PROBLEMS).model
+    return {path: variable.numpy() for path, variable in model.named_variables().items()}
+
+
+def test_shared_weights_are_taken_and_commands_go_by_name(config, mini_run, old_weights, capsys):
+    trainer = Trainer(dataclasses.replace(config, problems=("mini_speech",)))
+    assert "warm start" in capsys.readouterr().err
+    (command,) = trainer.manifest.commands
+    old = Manifest.load(mini_run).commands
+    assert old[command] != trainer.manifest.commands[command]
+    for path, variable in trainer.model.named_variables().items():
+        if path.endswith("commands"):
+            found, expected = variable.numpy()[trainer.manifest.commands[command]], old_weights[path][old[command]]
+        else:
+            found, expected = variable.numpy(), old_weights[path]
+        np.testing.assert_array_equal(found, expected, err_msg=path)
+
+
+def test_an_extended_vocabulary_keeps_the_rows_of_old_ids(config, mini_data, old_weights, tmp_path):
+    vocabulary = Vocabulary.load(mini_data)
+    vocabulary_tools.extend(vocabulary, ["octagon"], [], tmp_path)
+    longer = vocabulary_tools.extend(Vocabulary.load(tmp_path), ["hexagon"], [], tmp_path / "data")
+    options = "train_examples=20,dev_examples=4,test_examples=4"
+    datagen.generate(["mini_parsing"], tmp_path / "data", num_workers=1, options=options, report=lambda line: None)
+    trainer = Trainer(dataclasses.replace(config, data_dir=str(tmp_path / "data"), output_dir=str(tmp_path / "run")))
+    tables = [path for path in old_weights if path.endswith(("/embedding", "/softmax"))]
+    assert len(tables) == 2
+    for path in tables:
+        table = trainer.model.named_variables()[path].numpy()
+        assert table.shape[0] == longer.size == vocabulary.size + 2
+        np.testing.assert_array_equal(table[:-2], old_weights[path])
+        assert np.abs(table[-2:]).min() > 0
+    trainer.run()
+    assert trainer.step == 1
+
+
+def test_a_run_that_continues_is_left_alone(config, capsys):
+    Trainer(config).run()
+    capsys.readouterr()
+    continued = Trainer(dataclasses.replace(config, train_steps=2))
+    assert continued.step == 1 and "warm start" not in capsys.readouterr().err
+
+
+def test_what_does_not_fit_is_refused(config, tmp_path):
+    output = {"output_dir": str(tmp_path / "run")}
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        Trainer(dataclasses.replace(config, **output, warm_start_from=str(tmp_path)))
+    with pytest.raises(CheckpointError, match="hparams_set"):
+        Trainer(dataclasses.replace(config, **output, hparams=config.hparams.override(mixture__hidden=24)))
+    options = "train_examples=20,dev_examples=4,test_examples=4"
+    datagen.generate(["mini_parsing"], tmp_path / "other", num_workers=1, options=options, report=lambda line: None)
+    with pytest.raises(VocabularyError, match="does not extend"):
+        Trainer(dataclasses.replace(config, **output, data_dir=str(tmp_path / "other")))

@@ -90,7 +90,7 @@ def _forward(x, w1, w2, offsets):
 
 def _backward(x, hidden, dy, w1, w2, offsets):
     """Gradients of the sorted slots, `w1` and `w2`."""
-    experts, depth, width = w1.shape
+    experts, depth = w1.shape[:2]
     arrays = [_rows(experts, depth, x.dtype), _empty(w1), _empty(w2)]
 
     def body(expert, dxs, dw1s, dw2s):

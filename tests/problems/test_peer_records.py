@@ -72,7 +72,8 @@ def peer():
         pytest.skip("PEER_PYTHON does not name a Python 3.7 that has tensorflow 1.15 and tensor2tensor 1.9.0")
 
     def run(script: str, *arguments: str):
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        # TensorFlow 2 leaves settings in the environment that make TensorFlow 1 eager.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "TF"))}
         command = [python, "-c", script, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert done.returncode == 0, done.stderr[-2000:]

@@ -21,18 +21,20 @@ def define_flags() -> None:
     flags.DEFINE_list("file", None, "coverage: a text file, one sentence a line; build: one or more.")
     flags.DEFINE_list("pieces", [], "extend: texts that shall be one id.")
     flags.DEFINE_list("labels", [], "extend, build: tree labels.")
-    flags.DEFINE_integer("vocab_size", 8192, "build: ids aimed at.", lower_bound=1)
+    flags.DEFINE_integer("vocab_size", None, "build: ids aimed at; 8192 unless given.", lower_bound=1)
     flags.DEFINE_string("to_dir", None, "extend, build: folder of the new vocabulary.")
 
 
 def main(_) -> None:
     """Parses flags and calls the tool."""
     from t2t_multimodel.data import vocabulary_tools
+    from t2t_multimodel.data.vocabulary import DEFAULT_SIZE
 
     if FLAGS.action == "build":
         cli.require("file", "to_dir")
         files = [pathlib.Path(file) for file in FLAGS.file]
-        built = vocabulary_tools.build(files, FLAGS.labels, FLAGS.vocab_size, pathlib.Path(FLAGS.to_dir))
+        size = FLAGS.vocab_size or DEFAULT_SIZE
+        built = vocabulary_tools.build(files, FLAGS.labels, size, pathlib.Path(FLAGS.to_dir))
         print(f"{built.size} ids, fingerprint {built.fingerprint}")
         return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):

@@ -88,14 +88,13 @@ def _residual_steps(steps: list[FusedConvStep], skip_from_input: bool, rows: tf.
         y = (rows if skip_from_input else hidden) + outputs(3, outputs(2, hidden))
 
         def gradient(dy):
-            with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
+            with tf.control_dependencies([dy]):  # as in `FusedConvStep.gradient`
                 first, second, third = (kept[i].scaled(own[i]) for i in range(3))
                 hidden = rows + second
             d_weights = [None] * 4
 
             def back(i, d_output, x):
-                with tf.control_dependencies([d_output]):
-                    d_x, d_weights[i] = steps[i].gradient(d_output, x, kept[i], own[i])
+                d_x, d_weights[i] = steps[i].gradient(d_output, x, kept[i], own[i])
                 return d_x
 
             d_hidden = back(2, back(3, dy, third), hidden)

@@ -115,9 +115,11 @@ class FusedConvStep:
         d_scale = tf.matmul(product, ones, transpose_a=True)[:, 0]
         d_bias = tf.matmul(dy, ones, transpose_a=True)[:, 0]
         d_image = self._image(tf.matmul(d_y, weights.pointwise, transpose_b=True))
-        active = self._active(rows)
-        image = self._image(active)
-        d_pointwise = tf.matmul(self._convolved(image, weights), d_y, transpose_a=True)
+        with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
+            active = self._active(rows)
+            image = self._image(active)
+            convolved = self._convolved(image, weights)
+        d_pointwise = tf.matmul(convolved, d_y, transpose_a=True)
         convolution = self._convolution(weights)
         d_depthwise = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=image, filter_sizes=weights.depthwise.shape.as_list(), out_backprop=d_image, **convolution
@@ -156,8 +158,7 @@ def conv_step_rows(step: FusedConvStep, rows: tf.Tensor, weights: StepWeights) -
         kept = step.forward(rows, weights)
 
         def gradient(dy):
-            with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
-                d_rows, d_weights = step.gradient(dy, rows, kept, weights)
+            d_rows, d_weights = step.gradient(dy, rows, kept, weights)
             return d_rows, *d_weights
 
         return kept.scaled(weights), gradient

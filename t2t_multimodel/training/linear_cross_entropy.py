@@ -16,10 +16,9 @@ def linear_cross_entropy(
     """The sum of `smoothed_cross_entropy(hidden table^T, labels)`, and how many labels are most likely.
 
     A loop takes some tokens at a time through logits, loss and gradient, so that memory does not grow with
-    `tokens * vocab`. The gradient of a token's logits is
-    `softmax - q - (p - q) onehot` with p the label's and q any other class' smoothed probability: only the softmax
-    goes through products, the rest is a row of the table each. Sums and exponentials are float32, products are of
-    `hidden`'s type.
+    `tokens * vocab`. The gradient of a token's logits is `softmax - q - (p - q) onehot` with p the label's and q any
+    other class' smoothed probability: only the softmax goes through products, the rest is a row of the table each.
+    Sums and exponentials are float32, products are of `hidden`'s type.
 
     Args:
         hidden: `[tokens, depth]`.

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from t2t_multimodel.layers.shapes import transposed_product
+
 
 class Routing(NamedTuple):
     """Slots (token, choice) sorted by expert.
@@ -96,9 +98,9 @@ def _backward(x, hidden, dy, w1, w2, offsets):
     def body(expert, dxs, dw1s, dw2s):
         rows = slice(offsets[expert], offsets[expert + 1])
         inner, outer = hidden[rows], dy[rows]
-        d_inner = tf.matmul(outer, w2[expert], transpose_b=True)
+        d_inner = transposed_product(outer, w2[expert])
         d_inner = tf.raw_ops.ReluGrad(gradients=d_inner, features=inner)
-        dxs = dxs.write(expert, tf.matmul(d_inner, w1[expert], transpose_b=True))
+        dxs = dxs.write(expert, transposed_product(d_inner, w1[expert]))
         dw1s = _put(dw1s, expert, tf.matmul(x[rows], d_inner, transpose_a=True))
         return expert + 1, dxs, dw1s, _put(dw2s, expert, tf.matmul(inner, outer, transpose_a=True))
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from t2t_multimodel.layers.shapes import transposed_product
+
 
 class TimeGrid:
     """How rows `[batch * time, depth]` are seen as the images that a depthwise convolution takes.
@@ -114,7 +116,7 @@ class FusedConvStep:
         ones = tf.ones_like(inverse)  # a product with ones sums rows faster than reduce_sum
         d_scale = tf.matmul(product, ones, transpose_a=True)[:, 0]
         d_bias = tf.matmul(dy, ones, transpose_a=True)[:, 0]
-        d_image = self._image(tf.matmul(d_y, weights.pointwise, transpose_b=True))
+        d_image = self._image(transposed_product(d_y, weights.pointwise))
         with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
             active = self._active(rows)
             image = self._image(active)

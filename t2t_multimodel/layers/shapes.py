@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# Sums of fewer terms are left to the plain product: docs/performance.md.
+_BATCHED_FROM = 512
+
 
 def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     """Reshapes `rows` `[-1, units]` to the leading shape of `x`: `[..., units]`, keeping what is known statically."""
@@ -27,10 +30,44 @@ def last_axis_product(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = 
         `[..., units]`.
     """
     kernel = tf.convert_to_tensor(kernel)
-    y = tf.matmul(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]), kernel)
+    y = _product(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]), kernel)
     if bias is not None:
         y = tf.nn.bias_add(y, tf.convert_to_tensor(bias))
     return y if x.shape.rank == 2 else reshape_like(y, x)
+
+
+def transposed_product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`x kernel^T`, as in the gradient of a product with `kernel`.
+
+    Where sums are long, TensorFlow's batched product is the faster one for a transposed matrix, even for a batch of
+    one.
+
+    Args:
+        x: `[rows, units]`.
+        kernel: `[depth, units]`, of static shape.
+
+    Returns:
+        `[rows, depth]`.
+    """
+    if kernel.shape[1] < _BATCHED_FROM:
+        return tf.matmul(x, kernel, transpose_b=True)
+    y = tf.raw_ops.BatchMatMulV2(x=tf.expand_dims(x, 0), y=tf.expand_dims(kernel, 0), adj_y=True)
+    return tf.squeeze(y, 0)
+
+
+def _product(rows: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`[rows, depth]` by `[depth, units]`, with `transposed_product` in the gradient."""
+    if kernel.shape[1] < _BATCHED_FROM:
+        return tf.matmul(rows, kernel)
+
+    @tf.custom_gradient
+    def product(rows, kernel):
+        def gradient(dy):
+            return transposed_product(dy, kernel), tf.matmul(rows, dy, transpose_a=True)
+
+        return tf.matmul(rows, kernel), gradient
+
+    return product(rows, kernel)
 
 
 def apply_mask(x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:

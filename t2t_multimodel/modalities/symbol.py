@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.layers.shapes import transposed_product
+
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class SymbolModality(keras.layers.Layer):
@@ -49,7 +51,7 @@ class SymbolModality(keras.layers.Layer):
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """Logits `[positions, vocab_size]` of `[positions, depth]`."""
-        return tf.matmul(hidden, tf.cast(self.softmax_table.value, hidden.dtype), transpose_b=True)
+        return transposed_product(hidden, tf.cast(self.softmax_table.value, hidden.dtype))
 
     def _embed(self, table, ids: tf.Tensor) -> tf.Tensor:
         rows = tf.cast(tf.gather(table.value, ids), self.compute_dtype)

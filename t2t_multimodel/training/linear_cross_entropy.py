@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from t2t_multimodel.layers.shapes import transposed_product
 from t2t_multimodel.training.losses import smoothing_constants
 
 # Logits that are held at a time: 32 MB. Fewer make products inefficient (docs/performance.md).
@@ -71,7 +72,7 @@ def _softmax_part(hidden, weights, labels):
 
     def body(chunk, log_z, hits, d_hidden, d_table):
         part = hidden[chunk * size : (chunk + 1) * size]
-        logits = tf.cast(tf.matmul(part, weights, transpose_b=True), tf.float32)
+        logits = tf.cast(transposed_product(part, weights), tf.float32)
         largest = tf.reduce_max(logits, 1, keepdims=True)
         powers = tf.exp(logits - largest)
         partition = tf.matmul(powers, tf.ones([weights.shape[0], 1]))  # sums rows faster than reduce_sum

@@ -27,7 +27,7 @@ def _plain(x, gates, indices, w1, w2):
 
 
 def _case(random, routing):
-    x = random.normal(size=(TOKENS, DEPTH))
+    x = random.normal(size=(TOKENS, DEPTH)) * 0.3
     gates = random.dirichlet(np.ones(K), TOKENS)
     scores = {
         "even": random.normal(size=(TOKENS, EXPERTS)),
@@ -68,7 +68,7 @@ def test_gradients_equal_the_plain_form(random, routing, form):
     def plain(x, gates, w1, w2):
         return _plain(x, gates, indices, w1, w2)
 
-    assert_same(gradients(fast, x, gates, w1, w2), gradients(plain, x, gates, w1, w2), 2e-5)
+    assert_same(gradients(fast, x, gates, w1, w2), gradients(plain, x, gates, w1, w2))
 
 
 def test_capacity_drops_the_last_tokens_of_a_crowded_expert(random):

@@ -76,6 +76,16 @@ def read_lists(data: bytes, folder: pathlib.Path) -> None:
             speech_wsj.normalise_transcript(text, "<NOISE>", mode)
 
 
+def read_cifar10(data: bytes, folder: pathlib.Path) -> None:
+    (folder / "data_batch_1.bin").write_bytes(data)
+    problem, source = image_small.ImageCifar10(), Source(source_dir=folder, warn=lambda line: line.encode("utf-8"))
+    records = len(data) / 3073
+    examples = list(problem.examples("train", source))
+    assert len(examples) + source.dropped.get("label out of range", 0) == int(records)
+    assert source.dropped.get("truncated record", 0) == (records != int(records))
+    assert all(0 <= example["targets"] < 10 for example in examples)
+
+
 def tar_seed() -> bytes:
     inner, outer = io.BytesIO(), io.BytesIO()
     for buffer, files in ((inner, {"n1_1.JPEG": b"1" * 700, "x" * 130: b"2"}), (outer, {"n1.tar": inner})):
@@ -108,6 +118,7 @@ READERS = {
     "zip": (read_zip, lambda: [zip_seed(), zip_seed()[:-60]]),
     "annotations": (lambda data, _: parse_annotations(data, "a", quiet()), lambda: [json.dumps(JSON).encode()]),
     "idx": (lambda data, _: image_small.parse_idx(data, 3, "a"), lambda: [IDX]),
+    "cifar10": (read_cifar10, lambda: [bytes([7]) + bytes(3072) + bytes([3]) + bytes(range(256)) * 12]),
     "lists": (read_lists, lambda: [LISTS]),
 }
 
@@ -122,7 +133,7 @@ def fuzz(read, seeds: list[bytes], folder: pathlib.Path, count: int) -> None:
         except (BadExampleError, SourceError) as error:
             assert "\n" not in str(error)
             refused += 1
-    assert read is read_lists or read is read_tar or refused
+    assert read in (read_lists, read_tar, read_cifar10) or refused
 
 
 @pytest.mark.parametrize("name", READERS)

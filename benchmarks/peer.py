@@ -1,4 +1,4 @@
-"""Train steps on text beside Tensor2Tensor 1.9.0's sets of the same names, one after the other in one run.
+"""Train steps on text beside Tensor2Tensor 1.9.0's sets of the same names, in turn in one run.
 
     python -m benchmarks peer --sets=multimodel_tiny,multimodel_base --peer_python=PYTHON --peer_script=FILE
 
@@ -13,8 +13,10 @@ import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 
 from benchmarks import harness
 
@@ -29,11 +31,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--source", type=int, default=64)
     parser.add_argument("--target", type=int, default=64)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=1, help="how often both take their turn; medians are given")
     parser.add_argument("--hparams", default="", help="overrides of ours")
     options = parser.parse_args(arguments)
     print("| set | measure | ours | peer | ours better by |", "|---|---|---|---|---|", sep="\n")
     for name in options.sets.split(","):
-        print(report(name, measure_ours(name, options), measure_peer(name, options)), flush=True)
+        rounds = [(measure_ours(name, options), measure_peer(name, options)) for _ in range(options.rounds)]
+        print(report(name, *(medians(rows) for rows in zip(*rounds))), flush=True)
+
+
+def medians(rows: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
+    """The median of each measure, or None where a round is missing."""
+    if None in rows:
+        return None
+    return {measure: statistics.median(row[measure] for row in rows) for measure in rows[0]}
 
 
 def measure_ours(name: str, options: argparse.Namespace) -> dict[str, float]:

@@ -91,3 +91,8 @@ def test_ratios_are_in_our_favour_above_one():
     theirs = {"targets a second": 10.0, "peak memory, MB": 250.0, "parameters, millions": 7.0}
     rows = [row.split("|")[-2].strip() for row in peer.report("x", ours, theirs).splitlines()]
     assert rows == ["3.00", "2.50", "-"]
+
+
+def test_rounds_give_medians_and_no_peer_where_one_failed():
+    assert peer.medians([{"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 7.0}, {"a": 5.0, "b": 8.0}]) == {"a": 2.0, "b": 8.0}
+    assert peer.medians([{"a": 1.0}, None]) is None

@@ -10,8 +10,8 @@ import numpy as np
 from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec
 from t2t_multimodel.errors import DataError
 
-# Batches of a bucket whose examples are sorted together.
-_WINDOW = 16
+# Batches of a bucket whose examples are sorted together by the other side, and of these by the bucket's side.
+_WINDOW, _GROUP = 16, 4
 
 
 def bucket_boundaries(min_bucket: int, max_length: int, growth: float) -> list[int]:
@@ -27,8 +27,9 @@ class BatchPlan:
 
     Examples are put into buckets by length; a bucket's batch holds as many rows as its length allows in a budget.
     Training visits every example once an epoch, in an order drawn from (seed, epoch); a bucket that does not
-    divide evenly is cut into batches of nearly equal size. A bucket bounds one side alone, so the examples of each 16
-    drawn batches are sorted by the other one, which spares padding.
+    divide evenly is cut into batches of nearly equal size. A bucket bounds one side alone, and not closely, so the
+    examples of each 16 drawn batches are sorted by the other side and then, four batches at a time, by the bucket's
+    side, which spares padding.
 
     Args:
         lengths: cost of each example `[examples]`: the longer side in tokens, samples of sound, or 1 a picture.
@@ -75,16 +76,16 @@ class BatchPlan:
         return [batches[i] for i in order]
 
     def _sorted(self, batches: list[np.ndarray]) -> list[np.ndarray]:
-        """The batches with their examples exchanged within windows, so that each has other sides of near lengths."""
+        """The batches with their examples exchanged within windows, so that each has near lengths on both sides."""
         if self._sort_key is None:
             return batches
-        result = []
-        for first in range(0, len(batches), _WINDOW):
-            window = batches[first : first + _WINDOW]
-            rows = np.concatenate(window)
-            rows = rows[np.argsort(self._sort_key[rows], kind="stable")]
-            result.extend(np.split(rows, np.cumsum([len(batch) for batch in window])[:-1]))
-        return result
+        for key, size in ((self._sort_key, _WINDOW), (self._lengths, _GROUP)):
+            batches = [
+                batch
+                for first in range(0, len(batches), size)
+                for batch in _exchanged(batches[first : first + size], key)
+            ]
+        return batches
 
     def train_batch(self, number: int) -> np.ndarray:
         """Rows of training batch `number`, counted from 0 over all epochs."""
@@ -99,6 +100,13 @@ class BatchPlan:
         """Upper bound of the bucket that `rows` come from."""
         longest = int(self._lengths[rows].max())
         return min(bound for bound in self.buckets if bound >= longest)
+
+
+def _exchanged(batches: list[np.ndarray], key: np.ndarray) -> list[np.ndarray]:
+    """Batches of the same sizes with the same rows, in the order of `key[rows]`."""
+    rows = np.concatenate(batches)
+    rows = rows[np.argsort(key[rows], kind="stable")]
+    return np.split(rows, np.cumsum([len(batch) for batch in batches])[:-1])
 
 
 def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem: str, training: bool) -> BatchPlan:

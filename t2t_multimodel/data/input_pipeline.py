@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,9 @@ from t2t_multimodel.data.parsing import RecordParser
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import RecordIndex, print_warning
 from t2t_multimodel.errors import DataError
+
+# Batches of a problem that are made at once. Half of the processors: the other half drive the step.
+_THREADS = max(2, min(8, (os.cpu_count() or 1) // 2))
 
 
 class ProblemInput:
@@ -125,9 +129,9 @@ class ProblemInput:
             return self.parser(records, seed)
 
         numbers = tf.data.Dataset.range(start, stop)
-        dataset = numbers.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)
+        dataset = numbers.map(make, num_parallel_calls=_THREADS, deterministic=True).prefetch(2)
         options = tf.data.Options()
-        options.threading.private_threadpool_size = 2
+        options.threading.private_threadpool_size = _THREADS
         options.experimental_optimization.apply_default_optimizations = False
         options.autotune.enabled = False
         return dataset.with_options(options)

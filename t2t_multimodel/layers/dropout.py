@@ -15,7 +15,7 @@ def _dropped_levels(rate: float) -> int:
 
 
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
-    """What `Dropout` does in training.
+    """What `Dropout` does in training; for the gradient it keeps one byte an element.
 
     Args:
         x: a float tensor of any shape.
@@ -31,9 +31,19 @@ def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor) -> tf.Tensor:
         [(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32, alg=tf.random.Algorithm.PHILOX
     )
     draws = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
-    keep = tf.cast(draws >= tf.constant(dropped - _LEVELS // 2, tf.int16), x.dtype)
-    scale = tf.cast(1.0 / (1.0 - dropped / _LEVELS), x.dtype)
-    return x * tf.stop_gradient(tf.reshape(keep * scale, shape))
+    kept = tf.reshape(draws >= tf.constant(dropped - _LEVELS // 2, tf.int16), shape)
+    scale = 1.0 / (1.0 - dropped / _LEVELS)
+
+    @tf.custom_gradient
+    def drop(x):
+        def gradient(dy):
+            with tf.control_dependencies([dy]):  # else the factors would be those of the forward pass, kept until here
+                factors = tf.cast(kept, dy.dtype)
+            return dy * (factors * tf.cast(scale, dy.dtype))
+
+        return x * (tf.cast(kept, x.dtype) * tf.cast(scale, x.dtype)), gradient
+
+    return drop(x)
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

@@ -70,7 +70,8 @@ def _expert_feed_forward(x, gates, indices, w1, w2):
         sorted_gates = tf.gather(tf.reshape(weights, [-1]), routing.order)
         d_gates = tf.gather(tf.reduce_sum(sorted_dy * sorted_y, 1), routing.place)
         dy_slots = sorted_dy * sorted_gates[:, tf.newaxis]
-        dx_slots, dw1, dw2 = _backward(sorted_x, hidden, dy_slots, w1, w2, routing.offsets)
+        with tf.control_dependencies([dy]):  # else the gradients' memory would be taken when the step begins
+            dx_slots, dw1, dw2 = _backward(sorted_x, hidden, dy_slots, w1, w2, routing.offsets)
         dx = tf.reduce_sum(tf.reshape(tf.gather(dx_slots, routing.place), [-1, k, depth]), 1)
         return dx, tf.cast(tf.reshape(d_gates, [-1, k]), gates.dtype), None, dw1, dw2
 

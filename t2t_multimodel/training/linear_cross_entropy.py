@@ -7,8 +7,8 @@ import tensorflow as tf
 from t2t_multimodel.layers.shapes import transposed_product
 from t2t_multimodel.training.losses import smoothing_constants
 
-# Logits that are held at a time: 32 MB. Fewer make products inefficient (docs/performance.md).
-_CHUNK = 1 << 23
+# Logits that are held at a time: 16 MB. Fewer make products inefficient (docs/performance.md).
+_CHUNK = 1 << 22
 
 
 def linear_cross_entropy(

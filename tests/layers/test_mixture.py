@@ -71,6 +71,23 @@ def test_gradients_equal_the_plain_form(random, routing, form):
     assert_same(gradients(fast, x, gates, w1, w2), gradients(plain, x, gates, w1, w2))
 
 
+def test_memory_of_the_gradients_is_taken_no_sooner_than_they_are_computed(random):
+    case = _case(random, "even")
+
+    @tf.function
+    def step(x, gates, indices, w1, w2):
+        with tf.GradientTape() as tape:
+            tape.watch((w1, w2))
+            y = expert_feed_forward(x, gates, indices, w1, w2)
+        return tape.gradient(y, (w1, w2))
+
+    graph = step.get_concrete_function(*map(tf.constant, case)).graph
+    stacks = [op for op in graph.get_operations() if op.type == "Empty"]
+    assert len(stacks) == 2
+    # Ops that a control dependency's op feeds wait through it.
+    assert all(op.control_inputs or op.inputs[0].op.control_inputs for op in stacks)
+
+
 def test_capacity_drops_the_last_tokens_of_a_crowded_expert(random):
     x, gates, _, w1, w2 = _case(random, "even")
     indices = np.tile(np.array([[0, 1]], "int32"), (TOKENS, 1))

@@ -24,11 +24,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from t2t_multimodel.data import datagen
+from t2t_multimodel.data.console import table
+from t2t_multimodel.data.generation import engine
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.progress import table
 from t2t_multimodel.data.specs import SymbolSpec
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.registry import register_problem
 
 
@@ -58,7 +58,7 @@ def measure_ours(text: pathlib.Path, folder: pathlib.Path, workers: int, repeats
         builds.append(time.perf_counter() - start)
         start = time.perf_counter()
         arguments = {"source_dir": text.parent, "num_workers": workers, "report": lambda line: None}
-        (meta,) = datagen.generate(["benchmark_text"], data_dir, **arguments)
+        (meta,) = engine.generate(["benchmark_text"], data_dir, **arguments)
         shards.append(time.perf_counter() - start)
         if meta.splits["train"].examples != len(lines) // 2:
             raise RuntimeError(f"{len(lines)} lines became {meta.splits['train'].examples} pairs")

@@ -41,9 +41,9 @@ def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: 
     from t2t_multimodel.data.problem import Problem
     from t2t_multimodel.data.specs import AudioSpec, ImageSpec, SymbolSpec
     from t2t_multimodel.model import MultiModel
-    from t2t_multimodel.training.optimizers import make_optimizer
+    from t2t_multimodel.runs.task import Task
+    from t2t_multimodel.training.optimizers.make import make_optimizer
     from t2t_multimodel.training.step import make_train_step
-    from t2t_multimodel.training.task import Task
 
     spec = {"text": SymbolSpec(), "caption": ImageSpec(), "speech": AudioSpec()}[kind]
 

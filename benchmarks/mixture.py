@@ -105,8 +105,8 @@ def _gradients(call, x, weights):
 def _dense(x, depth: int, width: int):
     import tensorflow as tf
 
+    from t2t_multimodel.kernels.products import last_axis_product
     from t2t_multimodel.layers.layer_norm import LayerNorm
-    from t2t_multimodel.layers.shapes import last_axis_product
 
     norm = LayerNorm()
     norm.build(x.shape)

@@ -55,9 +55,9 @@ def measure(options: argparse.Namespace) -> dict:
     from t2t_multimodel.data.problem import Problem
     from t2t_multimodel.data.specs import SymbolSpec
     from t2t_multimodel.model import MultiModel
-    from t2t_multimodel.training.optimizers import make_optimizer
+    from t2t_multimodel.runs.task import Task
+    from t2t_multimodel.training.optimizers.make import make_optimizer
     from t2t_multimodel.training.step import make_train_step
-    from t2t_multimodel.training.task import Task
 
     class Ids(Problem):
         name, inputs, targets, command = "quality_ids", SymbolSpec(), SymbolSpec(), "to_text"

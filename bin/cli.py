@@ -76,15 +76,15 @@ def print_registry() -> None:
 
 def generate(problems: Sequence[str]) -> None:
     """Generates `problems` as the flags say; those that are complete are left as they are."""
-    from t2t_multimodel.data import datagen
+    from t2t_multimodel.data.generation import engine
 
-    datagen.generate(
+    engine.generate(
         problems,
         FLAGS.data_dir,
-        source_dir=datagen.parse_source_dir(FLAGS.source_dir),
+        source_dir=engine.parse_source_dir(FLAGS.source_dir),
         tmp_dir=FLAGS.tmp_dir,
         seed=FLAGS.random_seed,
-        num_shards=_value("num_shards", datagen.DEFAULT_SHARDS),
+        num_shards=_value("num_shards", engine.DEFAULT_SHARDS),
         num_workers=_value("num_workers", 0),
         vocab_size=_value("vocab_size", None),
         options=FLAGS.problem_options,

@@ -32,7 +32,7 @@ def main(_) -> None:
         raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")
     if bool(FLAGS.decode_from_file) == FLAGS.decode_interactive:
         raise MultiModelError("give --decode_from_file=FILE or --decode_interactive")
-    from t2t_multimodel.decoding import decoder as decoding
+    from t2t_multimodel.decoding import files as decoding
 
     decoder = decoding.ProblemDecoder(
         problems[0],

@@ -37,7 +37,8 @@ def main(_) -> None:
     cli.require("problem", "data_dir")
     hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
     problems = registry.expand_problems(FLAGS.problem)
-    from t2t_multimodel.data import inspect_page, inspect_report
+    from t2t_multimodel.data.inspect import page as inspect_page
+    from t2t_multimodel.data.inspect import report as inspect_report
 
     inspections = []
     for name in problems:

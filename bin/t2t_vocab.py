@@ -27,8 +27,8 @@ def define_flags() -> None:
 
 def main(_) -> None:
     """Parses flags and calls the tool."""
-    from t2t_multimodel.data import vocabulary_tools
-    from t2t_multimodel.data.vocabulary import DEFAULT_SIZE
+    from t2t_multimodel.data.vocabulary import tools as vocabulary_tools
+    from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE
 
     if FLAGS.action == "build":
         cli.require("file", "to_dir")

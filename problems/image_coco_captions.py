@@ -10,10 +10,10 @@ from typing import Any
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import ImageSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems import image_io
-from t2t_multimodel.problems.layout import nearest, text_of
 from t2t_multimodel.problems.media import ImageInputMixin
-from t2t_multimodel.problems.zips import FolderReader, ZipReader
+from t2t_multimodel.problems.readers import image as image_io
+from t2t_multimodel.problems.readers.layout import nearest, text_of
+from t2t_multimodel.problems.readers.zips import FolderReader, ZipReader
 from t2t_multimodel.registry import register_problem
 
 _FOLDERS = {"train": "train2014", "dev": "val2014"}

@@ -15,11 +15,11 @@ import numpy as np
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems import image_io
-from t2t_multimodel.problems.archives import Member, folder_members, tar_members
-from t2t_multimodel.problems.layout import nearest, text_of
-from t2t_multimodel.problems.matlab import read_struct_array
 from t2t_multimodel.problems.media import ImageInputMixin
+from t2t_multimodel.problems.readers import image as image_io
+from t2t_multimodel.problems.readers.archives import Member, folder_members, tar_members
+from t2t_multimodel.problems.readers.layout import nearest, text_of
+from t2t_multimodel.problems.readers.matlab import read_struct_array
 from t2t_multimodel.registry import register_problem
 
 _CLASSES = 1000

@@ -17,11 +17,11 @@ import numpy as np
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems import image_io
-from t2t_multimodel.problems.archives import folder_members, tar_members
-from t2t_multimodel.problems.layout import nearest
 from t2t_multimodel.problems.media import ImageInputMixin
-from t2t_multimodel.problems.tfds_reader import tfds_examples
+from t2t_multimodel.problems.readers import image as image_io
+from t2t_multimodel.problems.readers.archives import folder_members, tar_members
+from t2t_multimodel.problems.readers.layout import nearest
+from t2t_multimodel.problems.readers.tfds import tfds_examples
 from t2t_multimodel.registry import register_problem
 
 _MAX_FILE_BYTES = 1 << 30

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from t2t_multimodel.data.specs import AudioSpec
-from t2t_multimodel.problems import audio_io, image_io
+from t2t_multimodel.problems.readers import audio as audio_io
+from t2t_multimodel.problems.readers import image as image_io
 
 
 class ImageInputMixin:

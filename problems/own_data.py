@@ -10,9 +10,9 @@ from typing import Any
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
-from t2t_multimodel.problems import image_io
 from t2t_multimodel.problems.media import ImageInputMixin
-from t2t_multimodel.problems.speech_corpus import SpeechProblem
+from t2t_multimodel.problems.readers import image as image_io
+from t2t_multimodel.problems.readers.speech_corpus import SpeechProblem
 from t2t_multimodel.registry import register_problem
 
 _SPLITS = ("train", "dev", "test")

@@ -11,8 +11,8 @@ from typing import Any
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import SourceError
-from t2t_multimodel.problems.text_io import TextFile, is_archive, list_archive
-from t2t_multimodel.problems.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
+from t2t_multimodel.problems.readers.text import TextFile, is_archive, list_archive
+from t2t_multimodel.problems.readers.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
 from t2t_multimodel.registry import register_problem
 
 # Archives worth listing for a split: listing one decompresses it, and a folder may hold those of other corpora.

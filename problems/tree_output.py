@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from t2t_multimodel.data import trees
+from t2t_multimodel.text import trees
 
 
 class TreeOutputMixin:

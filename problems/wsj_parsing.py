@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from t2t_multimodel.data import trees
 from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
 from t2t_multimodel.problems.tree_output import TreeOutputMixin
 from t2t_multimodel.registry import register_problem
+from t2t_multimodel.text import trees
 
 _SECTIONS = {"train": range(2, 22), "dev": range(22, 23), "test": range(23, 24)}
 _FLAT_NAMES = {"train": ("train", "2-21"), "dev": ("dev", "valid", "22"), "test": ("test", "23")}

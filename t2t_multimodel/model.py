@@ -12,10 +12,10 @@ import tensorflow as tf
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
 from t2t_multimodel.layers.rng import StepRandom
-from t2t_multimodel.modalities.audio import AudioModality
-from t2t_multimodel.modalities.class_label import ClassLabelModality
-from t2t_multimodel.modalities.image import ImageModality
-from t2t_multimodel.modalities.symbol import SymbolModality
+from t2t_multimodel.modalities.audio.net import AudioModality
+from t2t_multimodel.modalities.class_label.net import ClassLabelModality
+from t2t_multimodel.modalities.image.net import ImageModality
+from t2t_multimodel.modalities.text.net import SymbolModality
 
 
 @dataclasses.dataclass(frozen=True)

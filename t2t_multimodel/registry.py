@@ -43,10 +43,11 @@ class Registry:
         """Name to module, read from the package's sources without importing them."""
         spec = importlib.util.find_spec(self.package)
         found = {}
-        for folder in spec.submodule_search_locations or ():
-            for path in sorted(pathlib.Path(folder).glob("*.py")):
+        for folder in map(pathlib.Path, spec.submodule_search_locations or ()):
+            for path in sorted(folder.rglob("*.py")):
+                module = ".".join([self.package, *path.relative_to(folder).with_suffix("").parts])
                 for name in self._pattern.findall(path.read_text(encoding="utf-8")):
-                    found[name] = f"{self.package}.{path.stem}"
+                    found[name] = module
         return found
 
     def add(self, name: str, value: Any) -> None:

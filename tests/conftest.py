@@ -57,11 +57,11 @@ def tiny_hparams():
 def mini_data(tmp_path_factory) -> pathlib.Path:
     """The mini suite, generated small."""
     from t2t_multimodel import registry
-    from t2t_multimodel.data import datagen
+    from t2t_multimodel.data.generation import engine
 
     folder = tmp_path_factory.mktemp("mini_data")
     options = "train_examples=120,dev_examples=24,test_examples=8"
-    datagen.generate(registry.expand_problems("mini"), folder, seed=1, num_shards=2, num_workers=1, options=options)
+    engine.generate(registry.expand_problems("mini"), folder, seed=1, num_shards=2, num_workers=1, options=options)
     return folder
 
 

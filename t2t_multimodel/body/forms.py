@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
-from t2t_multimodel.body.decoder import Decoder
-from t2t_multimodel.body.encoder import Encoder
-from t2t_multimodel.body.mixer import Mixer
-from t2t_multimodel.body.plus import PlusDecoder, PlusEncoder, PlusMixer
+from t2t_multimodel.body.paper.decoder import Decoder
+from t2t_multimodel.body.paper.encoder import Encoder
+from t2t_multimodel.body.paper.mixer import Mixer
+from t2t_multimodel.body.plus.stack import PlusDecoder, PlusEncoder, PlusMixer
 from t2t_multimodel.errors import HParamsError
 
 

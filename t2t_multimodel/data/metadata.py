@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_multimodel.data.files import sha256, write_atomically
+from t2t_multimodel.data.storage import sha256, write_atomically
 from t2t_multimodel.errors import DataError
 
 VERSION = 1

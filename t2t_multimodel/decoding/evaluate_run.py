@@ -9,14 +9,14 @@ from typing import Any
 from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
-from t2t_multimodel.decoding.evaluate import decode_metrics
 from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.split_scores import decode_metrics
 from t2t_multimodel.errors import DataError
+from t2t_multimodel.runs.task import Task
+from t2t_multimodel.runs.trained import TrainedModel
 from t2t_multimodel.training.data import has_examples
 from t2t_multimodel.training.evaluation import append_records
 from t2t_multimodel.training.evaluator import Evaluator
-from t2t_multimodel.training.task import Task
-from t2t_multimodel.training.trained import TrainedModel
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

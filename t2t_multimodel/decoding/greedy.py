@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from t2t_multimodel.data.parsing import batch_signature
+from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.vocabulary import END_ID
+from t2t_multimodel.data.vocabulary.vocabulary import END_ID
 from t2t_multimodel.model import Encoded, MultiModel
 
 

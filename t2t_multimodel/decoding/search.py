@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.data.parsing import RecordParser
+from t2t_multimodel.data.input.parsing import RecordParser
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.specs import ClassLabelSpec, SymbolSpec
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.greedy import make_classify_step, make_greedy_step
 from t2t_multimodel.model import MultiModel
-from t2t_multimodel.training.task import Task
+from t2t_multimodel.runs.task import Task
 
 
 class ProblemSearch:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.products import last_axis_product, reshape_like
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.rng import StepRandom
-from t2t_multimodel.layers.shapes import last_axis_product, reshape_like
 
 # Finite, so that a row with nothing to attend to gives numbers (an even average) and no NaN.
 _MASKED = -1e9

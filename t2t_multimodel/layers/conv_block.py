@@ -7,10 +7,10 @@ import functools
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.conv_block import BlockForm, conv_block
 from t2t_multimodel.layers.conv_step import ConvStep
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.fused_conv_block import BlockForm, conv_block
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.products import apply_mask, last_axis_product
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.separable_conv import depthwise_conv_1d
-from t2t_multimodel.layers.shapes import apply_mask, last_axis_product
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

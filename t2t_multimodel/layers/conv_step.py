@@ -5,11 +5,11 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step_rows
+from t2t_multimodel.kernels.products import apply_mask, last_axis_product, mask_rows, reshape_like
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.fused_conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step_rows
 from t2t_multimodel.layers.layer_norm import LayerNorm
 from t2t_multimodel.layers.separable_conv import SeparableConv1D, SeparableConv2D, strided_size
-from t2t_multimodel.layers.shapes import apply_mask, last_axis_product, mask_rows, reshape_like
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from t2t_multimodel.layers.shapes import last_axis_product
+from t2t_multimodel.kernels.products import last_axis_product
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

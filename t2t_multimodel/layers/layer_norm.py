@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.layers.shapes import reshape_like
+from t2t_multimodel.kernels.products import reshape_like
 
 
 def layer_norm(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float = 1e-6) -> tf.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.layers.expert_feed_forward import capped_feed_forward, expert_feed_forward
+from t2t_multimodel.kernels.experts import capped_feed_forward, expert_feed_forward
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared
 from t2t_multimodel.layers.layer_norm import LayerNorm

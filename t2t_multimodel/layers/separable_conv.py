@@ -7,7 +7,7 @@ import math
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.layers.shapes import last_axis_product
+from t2t_multimodel.kernels.products import last_axis_product
 
 
 def depthwise_conv_1d(x: tf.Tensor, kernel: tf.Tensor, dilation: int = 1, padding: str = "same") -> tf.Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from t2t_multimodel.data import trees
 from t2t_multimodel.errors import BadExampleError, DataError
 from t2t_multimodel.metrics import Scores, register_metric
+from t2t_multimodel.text import trees
 
 # The labels EVALB's COLLINS.prm leaves out: of words, their tags; of constituents, the root's.
 _LEFT_OUT_TAGS = frozenset({",", ":", "``", "''", "."})

@@ -6,16 +6,16 @@ import pathlib
 from collections import Counter
 from collections.abc import Iterable
 
-from t2t_multimodel.data import example_proto
-from t2t_multimodel.data.features import needs_vocabulary, target_key
 from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records import RecordIndex
+from t2t_multimodel.data.records import example_proto
+from t2t_multimodel.data.records.features import needs_vocabulary, target_key
+from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.specs import ClassLabelSpec
-from t2t_multimodel.data.vocabularies import AnyVocabulary, load_vocabulary
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary, load_vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
+from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.baseline import Baseline
-from t2t_multimodel.training.task import Task
 
 
 def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -> AnyVocabulary | None:

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel import metrics
-from t2t_multimodel.data.files import write_atomically
-from t2t_multimodel.data.input_pipeline import ProblemInput
+from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.specs import ClassLabelSpec
+from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.baseline import Baseline
-from t2t_multimodel.training.task import Task
 
 METRICS_FILE = "metrics.jsonl"
 

@@ -6,13 +6,13 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from t2t_multimodel.data.input_pipeline import ProblemInput
+from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.model import MultiModel
+from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training import evaluation
 from t2t_multimodel.training.baseline import Baseline
 from t2t_multimodel.training.data import task_baseline
 from t2t_multimodel.training.step import make_eval_step
-from t2t_multimodel.training.task import Task
 
 
 class Evaluator:

@@ -16,13 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.body.attention_block import AttentionBlock
-from t2t_multimodel.body.decoder import Decoder, DecoderBlock
-from t2t_multimodel.body.encoder import Encoder
-from t2t_multimodel.body.mixed_stack import MixedStack
-from t2t_multimodel.body.mixer import Mixer
-from t2t_multimodel.body.plus import PlusDecoder, PlusEncoder, PlusMixer
-from t2t_multimodel.body.plus_block import PlusBlock
+from t2t_multimodel.body.paper.attention_block import AttentionBlock
+from t2t_multimodel.body.paper.decoder import Decoder, DecoderBlock
+from t2t_multimodel.body.paper.encoder import Encoder
+from t2t_multimodel.body.paper.mixed_stack import MixedStack
+from t2t_multimodel.body.paper.mixer import Mixer
+from t2t_multimodel.body.plus.block import PlusBlock
+from t2t_multimodel.body.plus.stack import PlusDecoder, PlusEncoder, PlusMixer
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.conv_block import ConvBlock

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-from t2t_multimodel.data.parsing import batch_signature
+from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.specs import ClassLabelSpec
+from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
+from t2t_multimodel.kernels.losses import smoothed_cross_entropy
 from t2t_multimodel.layers.rng import StepRandom
 from t2t_multimodel.model import MultiModel
-from t2t_multimodel.training.linear_cross_entropy import linear_cross_entropy
-from t2t_multimodel.training.losses import smoothed_cross_entropy
-from t2t_multimodel.training.optimizer import Adam
+from t2t_multimodel.runs.task import Task
+from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.schedule import learning_rate
-from t2t_multimodel.training.task import Task
 
 
 @dataclasses.dataclass

@@ -12,19 +12,19 @@ from typing import Any
 import tensorflow as tf
 
 from t2t_multimodel import registry
-from t2t_multimodel.data.input_pipeline import ProblemInput
-from t2t_multimodel.data.mixing import ProblemMixer
+from t2t_multimodel.data.input.mixing import ProblemMixer
+from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.runs.checkpoint import Checkpointer
+from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
+from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training import evaluation
-from t2t_multimodel.training.checkpoint import Checkpointer
 from t2t_multimodel.training.data import data_vocabulary, has_examples
 from t2t_multimodel.training.evaluator import Evaluator
-from t2t_multimodel.training.manifest import FILE, Manifest, new_manifest
-from t2t_multimodel.training.optimizers import make_optimizer
-from t2t_multimodel.training.progress import Progress
+from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.step import make_train_step
-from t2t_multimodel.training.task import Task
+from t2t_multimodel.training.training_log import Progress
 from t2t_multimodel.training.warm_start import warm_start
 
 

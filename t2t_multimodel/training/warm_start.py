@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.data.vocabularies import AnyVocabulary
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
-from t2t_multimodel.training.manifest import Manifest
+from t2t_multimodel.runs.manifest import Manifest
 
 _KEY, _ENDING = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
 # Tables with a row for each id of the vocabulary.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from t2t_multimodel import registry
-from t2t_multimodel.data.datagen import generate
+from t2t_multimodel.data.generation.engine import generate
 from t2t_multimodel.data.problem import Source
 
 

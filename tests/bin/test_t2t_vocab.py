@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from t2t_multimodel.data import vocabulary_tools
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary import tools as vocabulary_tools
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import VocabularyError
 
 

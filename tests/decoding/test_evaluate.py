@@ -8,18 +8,18 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.records import RecordIndex
-from t2t_multimodel.data.trees import parse_tree
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
-from t2t_multimodel.decoding.decoder import ProblemDecoder
-from t2t_multimodel.decoding.evaluate import decode_split, score_decoded
 from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
+from t2t_multimodel.decoding.files import ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
+from t2t_multimodel.runs.task import Task
+from t2t_multimodel.runs.trained import TrainedModel
+from t2t_multimodel.text.trees import parse_tree
 from t2t_multimodel.training.evaluation import format_table, read_records
-from t2t_multimodel.training.task import Task
-from t2t_multimodel.training.trained import TrainedModel
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
 
@@ -31,7 +31,7 @@ class Oracle:
         self.task, self.hparams, self.cut = Task(registry.problem(name), 0), DecodeHParams(batch_size=5), cut
 
     def __call__(self, records):
-        from t2t_multimodel.data.features import decode_features, target_key
+        from t2t_multimodel.data.records.features import decode_features, target_key
 
         key = target_key(self.task.problem.inputs)
         targets = [decode_features(record)[key].tolist() for record in records]
@@ -99,10 +99,10 @@ def test_parses_are_presented_with_words_and_repairs_are_counted(mini_data):
 @pytest.fixture(scope="module")
 def caption_data(tmp_path_factory, mini_data):
     """Five pictures, of three, one, two, one and three captions."""
-    from t2t_multimodel.data.example_proto import serialize
-    from t2t_multimodel.data.features import encode_example
     from t2t_multimodel.data.problem import Source
-    from t2t_multimodel.data.records import frame, shard_name
+    from t2t_multimodel.data.records.example_proto import serialize
+    from t2t_multimodel.data.records.features import encode_example
+    from t2t_multimodel.data.records.index import frame, shard_name
 
     folder = tmp_path_factory.mktemp("captions")
     vocabulary = Vocabulary.load(mini_data)

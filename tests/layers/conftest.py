@@ -1,15 +1,3 @@
-"""Fixtures of the layers' tests."""
+"""Fixtures of the tests of layers."""
 
-import keras
-import numpy as np
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    keras.utils.set_random_seed(7)
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    return np.random.default_rng(3)
+from tests.layer_case import random, seeded  # noqa: F401

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.conv_block import ConvBlock
 from t2t_multimodel.layers.rng import StepRandom
+from tests.layer_case import check_layer
 
 
 @pytest.mark.parametrize("options", [{}, {"padding": "causal", "second_skip": "hidden", "dropout": 0.4}])

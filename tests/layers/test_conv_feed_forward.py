@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
+from tests.layer_case import check_layer
 
 
 def numpy_reference(x, weights, causal):

@@ -1,8 +1,8 @@
 import numpy as np
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.dense import Dense
+from tests.layer_case import check_layer
 
 
 def test_dense_is_a_layer(random):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.rng import StepRandom
+from tests.layer_case import check_layer
 
 
 def test_dropout_is_a_layer(random):

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared, prob_in_top_k
 from t2t_multimodel.layers.rng import StepRandom
+from tests.layer_case import check_layer
 
 
 def _dense(gates, indices, experts):

@@ -1,8 +1,8 @@
 import numpy as np
 import tensorflow as tf
-from layer_case import assert_same, check_layer, gradients
 
 from t2t_multimodel.layers.layer_norm import LayerNorm, layer_norm
+from tests.layer_case import assert_same, check_layer, gradients
 
 
 def _plain(x, scale, bias):

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import assert_same, check_layer, gradients
 
-from t2t_multimodel.layers.expert_feed_forward import capped_feed_forward, expert_feed_forward
+from t2t_multimodel.kernels.experts import capped_feed_forward, expert_feed_forward
 from t2t_multimodel.layers.mixture import MixtureOfExperts
 from t2t_multimodel.layers.rng import StepRandom
+from tests.layer_case import assert_same, check_layer, gradients
 
 EXPERTS, DEPTH, HIDDEN, TOKENS, K = 6, 8, 12, 40, 2
 

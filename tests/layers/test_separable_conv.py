@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import assert_same, check_layer, gradients
 
 from t2t_multimodel.layers.separable_conv import (
     SeparableConv1D,
@@ -9,6 +8,7 @@ from t2t_multimodel.layers.separable_conv import (
     depthwise_conv_1d,
     depthwise_conv_2d,
 )
+from tests.layer_case import assert_same, check_layer, gradients
 
 
 def _plain_1d(x, kernel, dilation, padding):

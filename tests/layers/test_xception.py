@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from layer_case import check_layer
 
 from t2t_multimodel.layers.xception import ConvRes
+from tests.layer_case import check_layer
 
 
 @pytest.mark.parametrize(("strides", "num_steps"), [((2, 2), 2), ((2, 1), 1)])

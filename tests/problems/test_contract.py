@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from t2t_multimodel import metrics, registry
-from t2t_multimodel.data import datagen
-from t2t_multimodel.data.features import decode_features, input_key, needs_vocabulary, target_key
+from t2t_multimodel.data.generation import engine
+from t2t_multimodel.data.records.features import decode_features, input_key, needs_vocabulary, target_key
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
-from t2t_multimodel.data.vocabulary import END_ID, Vocabulary
+from t2t_multimodel.data.vocabulary.vocabulary import END_ID, Vocabulary
 
 VOCAB_SIZE = 400
 BLOCKS = "body.encoder_blocks=1,body.mixer_blocks=1,body.decoder_blocks=1,body.attention_conv_blocks=1"
@@ -59,7 +59,7 @@ def generate(tmp_path):
         source, data = tmp_path / "source", tmp_path / "data"
         source.mkdir()
         options = corpus(source)
-        (meta,) = datagen.generate(
+        (meta,) = engine.generate(
             [name],
             data,
             source_dir=source,
@@ -77,9 +77,9 @@ def generate(tmp_path):
 
 @pytest.mark.parametrize("name", own_problems())
 def test_from_raw_files_to_loss_and_metric(name, generate, bench):
-    from t2t_multimodel.data.input_pipeline import ProblemInput
+    from t2t_multimodel.data.input.pipeline import ProblemInput
+    from t2t_multimodel.runs.task import Task
     from t2t_multimodel.training.evaluation import evaluate
-    from t2t_multimodel.training.task import Task
 
     data, meta = generate(name)
     train, dev = meta.splits["train"], meta.splits["dev"]

@@ -8,10 +8,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from t2t_multimodel.data import datagen
-from t2t_multimodel.data.features import decode_features
-from t2t_multimodel.data.records import RecordIndex
-from t2t_multimodel.data.subword_vocabulary import T2TSubwordVocabulary
+from t2t_multimodel.data.generation import engine
+from t2t_multimodel.data.records.features import decode_features
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
 
 _READ = """
 import json, sys, warnings
@@ -85,7 +85,7 @@ def peer():
 def test_tensor2tensor_reads_our_records(peer, corpora_dir, tmp_path):
     sources = {"wsj_parsing": corpora_dir / "parsing", "translate_ende": corpora_dir / "translation"}
     data_dir = tmp_path / "data"
-    datagen.generate(list(sources), data_dir, source_dir=sources, num_shards=2, report=lambda line: None)
+    engine.generate(list(sources), data_dir, source_dir=sources, num_shards=2, report=lambda line: None)
     found = peer(_READ, str(data_dir))
     for name in sources:
         index = RecordIndex.load_or_build(data_dir, name, "dev")
@@ -97,7 +97,7 @@ def test_tensor2tensor_reads_our_records(peer, corpora_dir, tmp_path):
 
 
 def test_records_of_tensor2tensor_train_here(peer, tiny_hparams, tmp_path):
-    from t2t_multimodel.decoding.decoder import ProblemDecoder
+    from t2t_multimodel.decoding.files import ProblemDecoder
     from t2t_multimodel.training.trainer import TrainConfig, train
 
     data_dir, run_dir = tmp_path / "data", tmp_path / "run"

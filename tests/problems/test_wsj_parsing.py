@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from t2t_multimodel import registry
-from t2t_multimodel.data import trees
 from t2t_multimodel.data.problem import Source
-from t2t_multimodel.data.vocabulary import Label
+from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
+from t2t_multimodel.text import trees
 
 OFFICIAL = "treebank_3/parsed/mrg/wsj"
 TREE = "( (S (NP-SBJ (DT The) (NN {0}) ) (VP (VBD slept) ) (. .) ))\n"

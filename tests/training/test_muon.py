@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.hparams.base import OptimizerHParams
-from t2t_multimodel.training.muon import Muon, orthogonalize
-from t2t_multimodel.training.optimizer import Adam
-from t2t_multimodel.training.optimizers import make_optimizer
+from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.make import make_optimizer
+from t2t_multimodel.training.optimizers.muon import Muon, orthogonalize
 
 HP = OptimizerHParams(name="muon", beta1=0.9, beta2=0.98, clip_norm=0.0, muon_scale=0.5)
 

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.hparams.base import OptimizerHParams
-from t2t_multimodel.training.optimizer import Adam
+from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.schedule import learning_rate
 
 

@@ -3,11 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from t2t_multimodel.data import datagen, vocabulary_tools
-from t2t_multimodel.data.vocabulary import Vocabulary
+from t2t_multimodel.data.generation import engine
+from t2t_multimodel.data.vocabulary import tools as vocabulary_tools
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
-from t2t_multimodel.training.manifest import Manifest
-from t2t_multimodel.training.trained import TrainedModel
+from t2t_multimodel.runs.manifest import Manifest
+from t2t_multimodel.runs.trained import TrainedModel
 from t2t_multimodel.training.trainer import TrainConfig, Trainer
 from tests.conftest import MINI_PROBLEMS
 
@@ -50,7 +51,7 @@ def test_an_extended_vocabulary_keeps_the_rows_of_old_ids(config, mini_data, old
     vocabulary_tools.extend(vocabulary, ["octagon"], [], tmp_path)
     longer = vocabulary_tools.extend(Vocabulary.load(tmp_path), ["hexagon"], [], tmp_path / "data")
     options = "train_examples=20,dev_examples=4,test_examples=4"
-    datagen.generate(["mini_parsing"], tmp_path / "data", num_workers=1, options=options, report=lambda line: None)
+    engine.generate(["mini_parsing"], tmp_path / "data", num_workers=1, options=options, report=lambda line: None)
     trainer = Trainer(dataclasses.replace(config, data_dir=str(tmp_path / "data"), output_dir=str(tmp_path / "run")))
     tables = [path for path in old_weights if path.endswith(("/embedding", "/softmax"))]
     assert len(tables) == 2
@@ -77,6 +78,6 @@ def test_what_does_not_fit_is_refused(config, tmp_path):
     with pytest.raises(CheckpointError, match="hparams_set"):
         Trainer(dataclasses.replace(config, **output, hparams=config.hparams.override(mixture__hidden=24)))
     options = "train_examples=20,dev_examples=4,test_examples=4"
-    datagen.generate(["mini_parsing"], tmp_path / "other", num_workers=1, options=options, report=lambda line: None)
+    engine.generate(["mini_parsing"], tmp_path / "other", num_workers=1, options=options, report=lambda line: None)
     with pytest.raises(VocabularyError, match="does not extend"):
         Trainer(dataclasses.replace(config, **output, data_dir=str(tmp_path / "other")))

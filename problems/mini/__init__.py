@@ -1,0 +1,1 @@
+"""The mini suite: nine problems on one small generated world."""

@@ -1,0 +1,117 @@
+"""Sound files to one channel of float32 samples in [-1, 1] at a wanted rate."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import struct
+
+import numpy as np
+
+from t2t_multimodel.errors import BadExampleError, DecodeError
+from t2t_multimodel.problems.readers import sphere
+
+_BLOCK_FRAMES = 1 << 20
+_MAX_FRAMES = 1 << 28
+_MIN_RATE, _MAX_RATE = 1000, 1_000_000
+_STREAMED = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+
+
+def decode(data: bytes, sample_rate: int) -> np.ndarray:
+    """Decodes WAV, FLAC, Ogg, MP3 (libsndfile) or NIST SPHERE, PCM or shorten-compressed.
+
+    Args:
+        data: the bytes of the file.
+        sample_rate: samples a second of the result; other rates are resampled.
+
+    Returns:
+        `[samples]` float32 in [-1, 1]; several channels are averaged.
+
+    Raises:
+        BadExampleError: the sound is damaged, truncated, empty or of an unknown format.
+    """
+    if not data:
+        raise BadExampleError("empty sound file")
+    samples, rate = sphere.decode(data) if data.startswith(b"NIST") else _decode_libsndfile(data)
+    if not len(samples):
+        raise BadExampleError("no samples")
+    if samples.dtype == np.int16:
+        samples = samples.astype(np.float32) / np.float32(1 << 15)
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(mono).all():
+        raise BadExampleError("sound with values that are no numbers")
+    return np.clip(resample(mono, rate, sample_rate), -1.0, 1.0)
+
+
+def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Band-limited resampling of `[samples]` float32 by FFmpeg's polyphase filter.
+
+    Raises:
+        BadExampleError: `from_rate` is outside 1 kHz to 1 MHz.
+    """
+    if from_rate == to_rate:
+        return np.ascontiguousarray(samples, np.float32)
+    if not _MIN_RATE <= from_rate <= _MAX_RATE:
+        raise BadExampleError("sound of an unusable sample rate")
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.float32), format="flt", layout="mono")
+    frame.sample_rate = from_rate
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=to_rate)
+    try:
+        parts = [part.to_ndarray() for part in (*resampler.resample(frame), *resampler.resample(None))]
+    except (av.FFmpegError, ValueError, MemoryError):
+        raise BadExampleError("sound of an unusable sample rate") from None
+    if not parts:
+        raise BadExampleError("no samples")
+    return np.concatenate(parts, axis=1)[0]
+
+
+def read_audio_file(path: str | pathlib.Path, sample_rate: int) -> np.ndarray:
+    """The sound of one file, as `decode` gives it.
+
+    Raises:
+        DecodeError: the file cannot be read as sound.
+    """
+    try:
+        return decode(pathlib.Path(path).read_bytes(), sample_rate)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DecodeError(f"{path}: {reason}; give the path of a sound file") from None
+    except BadExampleError as error:
+        raise DecodeError(f"{path}: {error}; give a sound WAV, FLAC, Ogg, MP3 or SPHERE file") from None
+
+
+def _decode_libsndfile(data: bytes) -> tuple[np.ndarray, int]:
+    import soundfile
+
+    _check_wav_length(data)
+    blocks, count = [], 0
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate, expected, form = file.samplerate, file.frames, file.format
+            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(block)
+                count += len(block)
+                if count > _MAX_FRAMES:
+                    raise BadExampleError("sound longer than four hours")
+    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, OSError, MemoryError):
+        raise BadExampleError("damaged, truncated or unknown sound file") from None
+    if form == "FLAC" and count < expected:
+        raise BadExampleError("truncated sound file")
+    return np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32), rate
+
+
+def _check_wav_length(data: bytes) -> None:
+    """libsndfile plays cut WAV files without complaint, so the length of the data chunk is checked here."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return
+    offset = 12
+    while offset + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, offset)
+        if name == b"data":
+            if size not in _STREAMED and offset + 8 + size > len(data):
+                raise BadExampleError("truncated sound file")
+            return
+        offset += 8 + size + size % 2
+    raise BadExampleError("truncated sound file")

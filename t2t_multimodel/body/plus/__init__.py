@@ -1,0 +1,1 @@
+"""The pre-normalised body, of the same parts."""

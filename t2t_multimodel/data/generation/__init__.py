@@ -1,0 +1,1 @@
+"""The data engine: raw corpora to shards, on this machine or on Apache Beam."""

@@ -1,0 +1,196 @@
+"""A split read, encoded and sharded on Apache Beam: the same bytes as the local engine, on any of Beam's runners.
+
+Reading is one element's work, since a corpus is read in order; its chunks are spread over the workers, which encode
+them; each shard is then put together, shuffled and written by one worker. Data folder, corpus and scratch must be
+visible to all workers under the same paths, and own problem classes importable there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pathlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from t2t_multimodel import errors
+from t2t_multimodel.data.generation import shuffle
+from t2t_multimodel.data.generation.encoding_state import EncodingState
+from t2t_multimodel.data.generation.split_writer import SplitWriter
+from t2t_multimodel.data.generation.workers import Encoder, chunks
+from t2t_multimodel.data.metadata import SplitStats
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.storage import write_atomically
+
+if TYPE_CHECKING:
+    from t2t_multimodel.data.generation.engine import Job, Run
+    from t2t_multimodel.data.generation.shared_vocabulary import RawSplit
+
+Chunk = tuple[int, list[dict[str, Any]]]
+_DROPPED, _STATES, _ENTRIES, _TABLES = "dropped", "states", "entries", "tables"
+
+
+class BeamSplitWriter(SplitWriter):
+    """`SplitWriter` whose encoding and shuffling run on Apache Beam.
+
+    Args:
+        arguments: as for `SplitWriter`.
+        options: of the pipeline's runner, ``name=value`` each.
+    """
+
+    def __init__(self, *arguments, options: Sequence[str]):
+        super().__init__(*arguments)
+        self._options = list(options)
+
+    def _encode(self, state: EncodingState, cached: RawSplit | None) -> None:
+        """Fills `state`; the shards are written by then."""
+        del cached  # a worker reads the corpus anew
+        result = self._state_file.with_suffix(".npz")
+        work = _Work(self._job, self._run, self._split, self._encoder, self._paths(), self._scattered(), result)
+        _run(work, self._options)
+        with np.load(result, allow_pickle=False) as stored:
+            facts = json.loads(str(stored["facts"]))
+            state.merge(EncodingState(SplitStats(**facts["stats"]), stored["counts"]))
+            tables = [stored[f"table_{shard}"] for shard in range(self._count)]
+        state.stats.shards = self._count if state.stats.examples else 0
+        state.stats.dropped = facts["dropped"]
+        if state.stats.examples:
+            index = RecordIndex.of_tables(self._paths(), tables)
+            index.save(self._run.data_dir, self._job.problem.name, self._split)
+        else:
+            for path in self._paths():
+                path.unlink(missing_ok=True)
+        state.complete = True
+        state.save(self._state_file, self._job.settings)
+        result.unlink()
+
+
+@dataclasses.dataclass
+class _Work:
+    """What a worker must know; `read`, `encode` and `place` are the pipeline's steps."""
+
+    job: Job
+    run: Run
+    split: str
+    encoder: Encoder
+    paths: list[pathlib.Path]
+    scattered: list[pathlib.Path]
+    result: pathlib.Path
+
+    def __getstate__(self):
+        # Callbacks for the user stay behind: workers print.
+        return {**self.__dict__, "run": dataclasses.replace(self.run, report=print, warn=_print_warning)}
+
+    def read(self, _) -> Iterator[Any]:
+        """Yields the chunks of raw examples, each with the number of its first, and what was dropped."""
+        from apache_beam.pvalue import TaggedOutput
+
+        source, start = self.job.source(self.run), 0
+        for chunk in chunks(self.job.problem.examples(self.split, source)):
+            yield start, chunk
+            start += len(chunk)
+        yield TaggedOutput(_DROPPED, dict(source.dropped))
+
+    def encode(self, chunk: Chunk) -> Iterator[Any]:
+        """Yields, for each shard, the chunk's number and its entries of that shard; and what there is to count."""
+        from apache_beam.pvalue import TaggedOutput
+
+        start, raws = chunk
+        encoded = self.encoder(raws)
+        lengths = list(zip(encoded.input_lengths.tolist(), encoded.target_lengths.tolist()))
+        entries = shuffle.make_entries(encoded.records, lengths)
+        shards = shuffle.draw_shards(self.run.seed, start, len(entries), len(self.paths))
+        for shard in np.unique(shards).tolist():
+            yield shard, (start, [entries[at] for at in np.flatnonzero(shards == shard).tolist()])
+        state = EncodingState()
+        state.add(encoded)
+        yield TaggedOutput(_STATES, state)
+
+    def place(self, grouped: tuple[int, Iterable[tuple[int, list[bytes]]]]) -> tuple[int, np.ndarray]:
+        """Writes a shard and gives its table of records."""
+        shard, parts = grouped
+        scattered, path = self.scattered[shard], self.paths[shard]
+        scattered.parent.mkdir(parents=True, exist_ok=True)
+        with open(scattered, "wb") as file:
+            for _, entries in sorted(parts, key=lambda part: part[0]):
+                file.writelines(entries)
+        path.unlink(missing_ok=True)
+        seed = (self.run.seed, shard) if self.split == "train" else None
+        return shard, shuffle.ShuffleTask(scattered, path, seed)()
+
+    def summarize(self, grouped: tuple[None, Iterable[tuple[str, Any]]]) -> None:
+        """Writes all that was found out to the result file."""
+        total, dropped, arrays = EncodingState(), {}, {}
+        for kind, value in grouped[1]:
+            if kind == _STATES:
+                total.merge(value)
+            elif kind == _DROPPED:
+                dropped = dict(sorted(value.items()))
+            else:
+                arrays[f"table_{value[0]}"] = value[1]
+        facts = json.dumps({"stats": vars(total.stats), "dropped": dropped})
+        buffer = io.BytesIO()
+        np.savez(buffer, facts=np.array(facts), counts=total.counts, **arrays)
+        self.result.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.result, buffer.getvalue())
+
+
+def _run(work: _Work, options: Sequence[str]) -> None:
+    try:
+        import apache_beam as beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError:
+        message = "--pipeline=beam needs Apache Beam; pip install 't2t-multimodel[beam]', or leave --pipeline away"
+        raise errors.MultiModelError(message) from None
+    flags = [f"--{option}" for option in options]
+    empty = [(shard, (-1, [])) for shard in range(len(work.paths))]
+    try:
+        with beam.Pipeline(options=PipelineOptions(flags)) as pipeline:
+            read = (
+                pipeline
+                | "Begin" >> beam.Create([None])
+                | "Read" >> beam.FlatMap(work.read).with_outputs(_DROPPED, main=_ENTRIES)
+            )
+            encoded = (
+                read[_ENTRIES]
+                | "Spread" >> beam.Reshuffle()
+                | "Encode" >> beam.FlatMap(work.encode).with_outputs(_STATES, main=_ENTRIES)
+            )
+            shards = (encoded[_ENTRIES], pipeline | "AllShards" >> beam.Create(empty)) | beam.Flatten()
+            tables = shards | beam.GroupByKey() | "Place" >> beam.Map(work.place)
+            found = [
+                read[_DROPPED] | "Dropped" >> beam.Map(lambda dropped: (_DROPPED, dropped)),
+                encoded[_STATES] | "States" >> beam.Map(lambda state: (_STATES, state)),
+                tables | "Tables" >> beam.Map(lambda table: (_TABLES, table)),
+            ]
+            (
+                found
+                | "AllFound" >> beam.Flatten()
+                | "OneKey" >> beam.Map(lambda item: (None, item))
+                | "Together" >> beam.GroupByKey()
+                | "Write" >> beam.Map(work.summarize)
+            )
+    except Exception as error:
+        raise _plain(error) from error
+
+
+def _print_warning(line: str) -> None:
+    from t2t_multimodel.data.records.index import print_warning
+
+    print_warning(line)
+
+
+def _plain(error: Exception) -> errors.MultiModelError:
+    """The project's own error that a worker raised; Beam hands it on as text, in an error of its own."""
+    if isinstance(error, errors.MultiModelError):
+        return error
+    kinds = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
+    for name, message in reversed(re.findall(r"^(?:[\w.]+\.)?(\w+Error): (.*)$", str(error), re.MULTILINE)):
+        if name in kinds:
+            return kinds[name](re.sub(r" \[while running .*", "", message))
+    first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return errors.DataError(f"the Beam pipeline failed: {first}; look into the runner's log")

@@ -1,0 +1,338 @@
+"""The data engine: raw corpora to shuffled TFRecord shards, one shared vocabulary, and metadata.
+
+Several problems are generated in one run. The shards depend on corpus, options, seed, vocabulary and number of shards
+alone: not on the number of workers, nor on whether the run was interrupted and started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from t2t_multimodel import registry
+from t2t_multimodel.data import metadata
+from t2t_multimodel.data.console import table
+from t2t_multimodel.data.generation.shared_vocabulary import RawCache, shared_vocabulary
+from t2t_multimodel.data.generation.split_writer import SplitWriter
+from t2t_multimodel.data.generation.workers import Encoder, Workers
+from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.problem import SPLITS, Problem, Source, parse_options
+from t2t_multimodel.data.records import features
+from t2t_multimodel.data.records.index import print_warning, shard_paths
+from t2t_multimodel.data.specs import AudioSpec, ImageSpec
+from t2t_multimodel.data.vocabulary import vocabulary
+from t2t_multimodel.errors import DataError, MultiModelError
+
+DEFAULT_SHARDS = 10
+
+
+@dataclasses.dataclass
+class Job:
+    """One problem of a run.
+
+    Attributes:
+        problem: the problem.
+        source_dir: its corpus, or None.
+        options: values of all its options.
+        settings: what its shards depend on beside corpus and vocabulary.
+    """
+
+    problem: Problem
+    source_dir: pathlib.Path | None
+    options: dict[str, Any]
+    settings: dict[str, Any]
+
+    def source(self, run: Run, warn: Callable[[str], None] | None = None) -> Source:
+        """A source to read the problem's raw examples from."""
+        run.tmp_dir.mkdir(parents=True, exist_ok=True)
+        return Source(
+            source_dir=self.source_dir,
+            tmp_dir=run.tmp_dir,
+            seed=run.seed,
+            options=self.options,
+            strict=run.strict,
+            warn=warn or run.warn,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What is the same for all problems of a run."""
+
+    data_dir: pathlib.Path
+    tmp_dir: pathlib.Path
+    work_dir: pathlib.Path
+    seed: int
+    strict: bool
+    overwrite: bool
+    report: Callable[[str], None]
+    warn: Callable[[str], None]
+    beam_options: tuple[str, ...] | None = None
+
+    def split_writer(self, job: Job, split: str, encoder: Encoder, workers: Workers) -> SplitWriter:
+        """What writes a split: this machine, or Apache Beam where its options are given."""
+        if self.beam_options is None:
+            return SplitWriter(job, self, split, encoder, workers)
+        from t2t_multimodel.data.generation.beam_pipeline import BeamSplitWriter
+
+        return BeamSplitWriter(job, self, split, encoder, workers, options=self.beam_options)
+
+
+def generate(
+    problem_names: Sequence[str],
+    data_dir: str | os.PathLike,
+    *,
+    source_dir: str | os.PathLike | Mapping[str, str | os.PathLike] | None = None,
+    tmp_dir: str | os.PathLike | None = None,
+    seed: int = 0,
+    num_shards: int = DEFAULT_SHARDS,
+    num_workers: int = 0,
+    vocab_size: int | None = None,
+    options: str = "",
+    strict: bool = False,
+    overwrite: bool = False,
+    beam_options: Sequence[str] | None = None,
+    report: Callable[[str], None] = print,
+    warn: Callable[[str], None] = print_warning,
+) -> list[Metadata]:
+    """Generates problems into `data_dir`; what is there already and fits is left as it is.
+
+    Args:
+        problem_names: names of registered problems.
+        data_dir: where shards, vocabulary and metadata go.
+        source_dir: the raw corpora: one folder for all problems, or a folder for each by its name.
+        tmp_dir: a place for scratch; `<data_dir>/tmp` by default.
+        seed: of generated corpora, of the shuffle, and of the vocabulary's sample.
+        num_shards: training shards a problem; dev and test have one.
+        num_workers: processes that encode; 0 takes one a processor.
+        vocab_size: ids aimed at if the vocabulary is to be made; 8192 by default.
+        options: ``name=value,problem.name=value``.
+        strict: the first bad raw example is an error.
+        overwrite: generate also what is there.
+        beam_options: run on Apache Beam with these options of its runner, ``name=value`` each; None runs here.
+        report: called with lines for the user.
+        warn: called with one line for each bad example.
+
+    Returns:
+        The metadata of all `problem_names`, in order.
+
+    Raises:
+        MultiModelError: of the kind that fits: a corpus is missing, data made otherwise are in the way, ...
+    """
+    run = _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn)
+    if beam_options is not None:
+        run = dataclasses.replace(run, beam_options=tuple(beam_options))
+    jobs = _jobs(problem_names, source_dir, options, seed, num_shards)
+    if not 0 <= seed < 1 << 63:
+        raise MultiModelError(f"--random_seed={seed} is out of range; give 0 or a positive number")
+    with _locked(run), _plain_errors(run):
+        todo = _remaining(jobs, run)
+        if todo:
+            _check_space(todo, run)
+            with Workers(num_workers) as workers:
+                _generate(todo, run, vocab_size, workers)
+    done = [Metadata.load(run.data_dir, name) for name in problem_names]
+    report(summary(done))
+    return done
+
+
+def summary(problems: Sequence[Metadata]) -> str:
+    """A table of splits: examples, units, mean and longest lengths, and what was dropped."""
+    rows = [["problem", "split", "examples", "input units", "mean", "max", "target tokens", "mean", "max", "dropped"]]
+    for meta in problems:
+        for split, stats in meta.splits.items():
+            examples = max(1, stats.examples)
+            dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(stats.dropped.items()))
+            inputs = [f"{stats.input_units:,}", f"{stats.input_units / examples:.1f}", f"{stats.input_max:,}"]
+            targets = [f"{stats.target_tokens:,}", f"{stats.target_tokens / examples:.1f}", f"{stats.target_max:,}"]
+            rows.append([meta.problem, split, f"{stats.examples:,}", *inputs, *targets, dropped or "0"])
+    return table(rows)
+
+
+def parse_source_dir(text: str | None) -> str | dict[str, str] | None:
+    """A ``--source_dir`` value: one folder, or ``problem=folder,problem=folder``.
+
+    Raises:
+        MultiModelError: some parts name a problem and others do not.
+    """
+    if not text:
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    named = [part.partition("=") for part in parts]
+    if not all(equals and name.isidentifier() for name, equals, _ in named):
+        if len(parts) > 1 and any(equals and name.isidentifier() for name, equals, _ in named):
+            raise MultiModelError(f"--source_dir={text} mixes forms; give FOLDER, or PROBLEM=FOLDER,PROBLEM=FOLDER")
+        return text
+    folders: dict[str, str] = {}
+    for name, _, folder in named:
+        for problem in registry.expand_problems(name):
+            folders[problem] = folder
+    return folders
+
+
+def _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn) -> Run:
+    folder = pathlib.Path(data_dir).expanduser()
+    scratch = pathlib.Path(tmp_dir).expanduser() if tmp_dir else folder / "tmp"
+    # Runs into different data folders may share a tmp_dir.
+    name = "datagen-" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    return Run(folder, scratch, scratch / name, seed, strict, overwrite, report, warn)
+
+
+def _jobs(names: Sequence[str], source_dir, options: str, seed: int, num_shards: int) -> list[Job]:
+    if not names:
+        raise MultiModelError("no problem named; give at least one")
+    if num_shards < 1 or num_shards > 99_999:
+        raise MultiModelError(f"--num_shards={num_shards} is out of range; give 1 to 99999")
+    problems = [registry.problem(name) for name in dict.fromkeys(names)]
+    _check_options(problems, options)
+    jobs = []
+    for problem in problems:
+        folder = source_dir.get(problem.name) if isinstance(source_dir, Mapping) else source_dir
+        values = parse_options(problem, options)
+        settings = {"seed": seed, "train_shards": num_shards, "options": values}
+        jobs.append(Job(problem, pathlib.Path(folder).expanduser() if folder else None, values, settings))
+    return jobs
+
+
+def _check_options(problems: Sequence[Problem], options: str) -> None:
+    """An option without a prefix must be one of some problem of the run; a prefix must be a known problem."""
+    known = {name for problem in problems for name in problem.options}
+    for item in filter(None, (part.strip() for part in options.split(","))):
+        name, equals, _ = item.partition("=")
+        owner, dot, _ = name.rpartition(".")
+        if not equals:
+            raise MultiModelError(f"--problem_options: {item!r} has no value; write name=value")
+        if dot and owner not in registry.problem_names():
+            raise MultiModelError(registry.unknown_name_message("problem", owner, registry.problem_names()))
+        if not dot and name not in known:
+            raise MultiModelError(registry.unknown_name_message("problem option", name, known))
+
+
+@contextlib.contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """Makes the folders and keeps a second run out of them."""
+    try:
+        run.data_dir.mkdir(parents=True, exist_ok=True)
+        run.work_dir.mkdir(parents=True, exist_ok=True)
+        lock = open(run.work_dir / "lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be written ({error.strerror}); give another --data_dir") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"another t2t-datagen is writing {run.data_dir}; wait for it to end") from None
+        try:
+            yield
+        except BaseException:
+            if not any(run.work_dir.glob("*.state.json")):
+                _remove_scratch(run)
+            raise
+        _remove_scratch(run)
+
+
+def _remove_scratch(run: Run) -> None:
+    shutil.rmtree(run.work_dir, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: of others
+        run.tmp_dir.rmdir()
+
+
+@contextlib.contextmanager
+def _plain_errors(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            message = f"no space left for {error.filename or run.data_dir}; free some and run again to continue"
+            raise DataError(message) from error
+        raise
+
+
+def _remaining(jobs: Sequence[Job], run: Run) -> list[Job]:
+    """The jobs still to be done; raises DataError where data of other settings are in the way."""
+    todo = []
+    for job in jobs:
+        name = job.problem.name
+        if run.overwrite or not metadata.metadata_path(run.data_dir, name).exists():
+            todo.append(job)
+            continue
+        found = Metadata.load(run.data_dir, name)
+        wanted = {**job.settings, "vocabulary": found.vocabulary}
+        differing = [key for key in wanted if found.settings.get(key) != wanted[key]]
+        if differing:
+            key = differing[0]
+            raise DataError(
+                f"{run.data_dir} holds {name} made with {key} {found.settings.get(key)}, not {wanted[key]}; "
+                "give another --data_dir, or --overwrite to make it again"
+            )
+        _check_vocabulary(found, run.data_dir)
+        for split, stats in found.splits.items():
+            if stats.shards:
+                shard_paths(run.data_dir, name, split)
+        run.report(f"{name}: complete in {run.data_dir}, nothing to do (--overwrite makes it again)")
+    return todo
+
+
+def _check_vocabulary(found: Metadata, data_dir: pathlib.Path) -> None:
+    if found.vocabulary and vocabulary.Vocabulary.load(data_dir).fingerprint != found.vocabulary:
+        raise DataError(
+            f"{found.problem} in {data_dir} was made with another vocabulary than the one there; run with --overwrite"
+        )
+
+
+def _check_space(jobs: Sequence[Job], run: Run) -> None:
+    """Compares the free space with a low estimate: text shrinks to ids, sound grows to floats, shards pass twice."""
+    sizes = {folder: metadata.source_size(folder) for folder in {job.source_dir for job in jobs}}
+    needed = 0
+    for folder, size in sizes.items():
+        inputs = [job.problem.inputs for job in jobs if job.source_dir == folder]
+        media = any(isinstance(spec, AudioSpec | ImageSpec) for spec in inputs)
+        needed += int(size * (1.0 if media else 0.3))
+    free = shutil.disk_usage(run.data_dir).free
+    if needed > free:
+        raise DataError(
+            f"{run.data_dir} has {free / 1e9:.1f} GB free, the shards need about {needed / 1e9:.1f} GB; "
+            "free some, or name a narrower --source_dir"
+        )
+
+
+def _generate(jobs: Sequence[Job], run: Run, vocab_size: int | None, workers: Workers) -> None:
+    cache = RawCache()
+    fingerprint = None
+    if any(features.needs_vocabulary(job.problem) for job in jobs):
+        vocab = shared_vocabulary(jobs, run, vocab_size, cache)
+        fingerprint = vocab.fingerprint
+    for job in jobs:
+        _generate_problem(job, run, fingerprint if features.needs_vocabulary(job.problem) else None, workers, cache)
+
+
+def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Workers, cache: RawCache) -> None:
+    name = job.problem.name
+    job.settings["vocabulary"] = fingerprint
+    metadata.metadata_path(run.data_dir, name).unlink(missing_ok=True)
+    encoder = Encoder.of(job.problem, run.data_dir, fingerprint)
+    meta = Metadata(name, job.settings, fingerprint, {}, sources=metadata.source_files(job.source_dir))
+    for split in SPLITS:
+        writer = run.split_writer(job, split, encoder, workers)
+        stats, histogram = writer.write(cache.take(name, split))
+        meta.splits[split] = stats
+        if split == "train":
+            meta.target_histogram = histogram
+            if not stats.examples:
+                raise DataError(f"{name} has no training examples{_dropped(stats)}; {job.problem.source_help}")
+    meta.label_names = job.problem.label_names(job.source(run, warn=lambda line: None))
+    meta.save(run.data_dir)
+    run.report(f"{name}: {sum(stats.examples for stats in meta.splits.values()):,} examples written")
+
+
+def _dropped(stats: metadata.SplitStats) -> str:
+    reasons = ", ".join(f"{count} {reason}" for reason, count in stats.dropped.items())
+    return f" (dropped: {reasons})" if reasons else ""

@@ -1,0 +1,135 @@
+"""The vocabulary of a run: taken from the data folder, or learned from the training text of all its problems."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.generation.workers import raw_size
+from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.data.records import features
+from t2t_multimodel.data.specs import SymbolSpec
+from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
+from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
+from t2t_multimodel.errors import DataError, VocabularyError
+
+if TYPE_CHECKING:
+    from t2t_multimodel.data.generation.engine import Job, Run
+
+_CACHE_BYTES = 1 << 30
+_MEMORY_SHARE = 8
+
+
+@dataclasses.dataclass
+class RawSplit:
+    """All raw examples of a split, what was dropped, and the warnings still to be given."""
+
+    examples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    dropped: Counter = dataclasses.field(default_factory=Counter)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+class RawCache:
+    """Raw examples read for the vocabulary, kept for the encoding as far as memory allows."""
+
+    def __init__(self):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self._budget = min(_CACHE_BYTES, memory // _MEMORY_SHARE)
+        self._splits: dict[tuple[str, str], RawSplit] = {}
+
+    def read(self, job: Job, run: Run, split: str) -> Iterator[dict[str, Any]]:
+        """Yields the examples of a split and keeps them if they are small enough altogether."""
+        kept: RawSplit | None = RawSplit()
+        source = job.source(run, warn=kept.warnings.append)
+        size = 0
+        for example in job.problem.examples(split, source):
+            yield example
+            if kept is None:
+                continue
+            size += raw_size(example) + 200
+            if size > self._budget:
+                kept = None
+            else:
+                kept.examples.append(example)
+        if kept is not None:
+            kept.dropped = source.dropped
+            self._budget -= size
+            self._splits[job.problem.name, split] = kept
+
+    def take(self, name: str, split: str) -> RawSplit | None:
+        """What was kept of a split, given up by the cache."""
+        return self._splits.pop((name, split), None)
+
+
+def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: RawCache) -> Vocabulary:
+    """The vocabulary of `run.data_dir`, made first if there is none.
+
+    Raises:
+        VocabularyError: the one there is of another size than asked for, or none can be learned.
+    """
+    exists = any((run.data_dir / name).exists() for name in (MODEL_FILE, JSON_FILE))
+    if exists and not (run.overwrite and not _others(jobs, run)):
+        vocabulary = Vocabulary.load(run.data_dir)
+        made = vocabulary.options.get("requested_size", vocabulary.size)
+        if size not in (None, made):
+            raise VocabularyError(
+                f"{run.data_dir} has a vocabulary of size {made}, not {size}; "
+                "leave --vocab_size away, or give another --data_dir"
+            )
+        return vocabulary
+    text_jobs = [job for job in jobs if features.needs_vocabulary(job.problem)]
+    texts: list[str] = []
+    labels: set[str] = set()
+    for job in text_jobs:
+        sample = TextSample(MAX_TRAINING_CHARS // len(text_jobs), run.seed)
+        found = _collect(job, run, "train", cache, sample)
+        if found:  # labels are a closed class: those of dev and test alone must have ids, too
+            for split in ("dev", "test"):
+                found |= _collect(job, run, split, cache, None)
+        texts.extend(sample.texts)
+        labels |= found
+    vocabulary = Vocabulary.build(texts, labels, size or DEFAULT_SIZE, run.data_dir, run.seed)
+    run.report(f"vocabulary: {vocabulary.size} ids, {len(labels)} of them labels, from {len(text_jobs)} problems")
+    return vocabulary
+
+
+def _others(jobs: Sequence[Job], run: Run) -> bool:
+    """Whether the folder holds text problems that this run does not make anew."""
+    names = {job.problem.name for job in jobs}
+    for path in run.data_dir.glob("*.json"):
+        if path.name == JSON_FILE or path.stem in names:
+            continue
+        try:
+            if Metadata.load(run.data_dir, path.stem).vocabulary:
+                return True
+        except DataError:
+            continue
+    return False
+
+
+def _collect(job: Job, run: Run, split: str, cache: RawCache, sample: TextSample | None) -> set[str]:
+    """Adds the text of a split to `sample` and returns its labels."""
+    labels: set[str] = set()
+    with Progress(f"{job.problem.name}-{split}: reading text", "examples") as progress:
+        for example in cache.read(job, run, split):
+            for side in _text_sides(job.problem):
+                value = example[side]
+                if isinstance(value, str):
+                    if sample is not None:
+                        sample.add(value)
+                    continue
+                labels.update(token for token in value if isinstance(token, Label))
+                words = " ".join(token for token in value if not isinstance(token, Label))
+                if sample is not None and words:
+                    sample.add(words)
+            progress.add()
+    return labels
+
+
+def _text_sides(problem: Problem) -> list[str]:
+    return [side for side in ("inputs", "targets") if isinstance(getattr(problem, side), SymbolSpec)]

@@ -1,0 +1,133 @@
+"""Writing one split of one problem, and continuing where an interrupted run stopped."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.generation.encoding_state import EncodingState
+from t2t_multimodel.data.generation.shuffle import Scatterer, ShuffleTask, run_task
+from t2t_multimodel.data.generation.workers import Encoder, Workers, chunks
+from t2t_multimodel.data.metadata import SplitStats
+from t2t_multimodel.data.problem import Source
+from t2t_multimodel.data.records.index import RecordIndex, shard_name
+
+if TYPE_CHECKING:
+    from t2t_multimodel.data.generation.engine import Job, Run
+    from t2t_multimodel.data.generation.shared_vocabulary import RawSplit
+
+_SAVE_SECONDS = 10.0
+
+
+class SplitWriter:
+    """Makes the shards of one split.
+
+    Training examples are scattered, then shuffled shard by shard; dev and test keep the corpus' order in one shard.
+    A state file tells a later run how many examples are encoded; once all are, a shard that exists is a finished one.
+
+    Args:
+        job: the problem.
+        run: the run.
+        split: ``"train"``, ``"dev"`` or ``"test"``.
+        encoder: makes records.
+        workers: encode and shuffle.
+    """
+
+    def __init__(self, job: Job, run: Run, split: str, encoder: Encoder, workers: Workers):
+        self._job, self._run, self._split = job, run, split
+        self._encoder, self._workers = encoder, workers
+        self._count = job.settings["train_shards"] if split == "train" else 1
+        self._name = f"{job.problem.name}-{split}"
+        self._state_file = run.work_dir / f"{self._name}.state.json"
+
+    def write(self, cached: RawSplit | None) -> tuple[SplitStats, dict[int, int]]:
+        """Writes what is still missing.
+
+        Args:
+            cached: the raw examples if they were read already.
+
+        Returns:
+            Statistics of the split and how often each target id occurs.
+        """
+        state = None
+        if not self._run.overwrite:
+            state = EncodingState.load(self._state_file, self._job.settings, self._scattered())
+        if state is None:
+            self._state_file.unlink(missing_ok=True)
+            self._clear()
+            state = EncodingState(sizes=[0] * self._count)
+        if not state.complete:
+            self._encode(state, cached)
+        if state.stats.examples:
+            self._place()
+        return state.stats, state.histogram
+
+    def _paths(self) -> list[pathlib.Path]:
+        name = self._job.problem.name
+        return [self._run.data_dir / shard_name(name, self._split, i, self._count) for i in range(self._count)]
+
+    def _scattered(self) -> list[pathlib.Path]:
+        return [self._run.work_dir / f"{path.name}.scattered" for path in self._paths()]
+
+    def _clear(self) -> None:
+        """Removes shards and index of other settings, lest they be taken for finished ones."""
+        for path in self._run.data_dir.glob(f"{self._name}-?????-of-?????"):
+            path.unlink()
+        (self._run.data_dir / f"{self._name}.index.npz").unlink(missing_ok=True)
+
+    def _encode(self, state: EncodingState, cached: RawSplit | None) -> None:
+        """Encodes what `state` lacks, writing down now and then how far it has come."""
+        source = self._job.source(self._run)
+        examples, total = self._examples(source, cached)
+        done = state.stats.examples
+        scatterer = Scatterer(self._scattered(), self._run.seed, count=done, sizes=state.sizes)
+        saved = time.monotonic()
+        with Progress(f"{self._name}: encoding", "examples", total) as progress:
+            progress.add(done)
+            for chunk in self._workers.map(self._encoder, chunks(itertools.islice(examples, done, None))):
+                scatterer.add(chunk.records, list(zip(chunk.input_lengths.tolist(), chunk.target_lengths.tolist())))
+                state.add(chunk)
+                progress.add(len(chunk.records))
+                if scatterer.is_full or time.monotonic() - saved > _SAVE_SECONDS:
+                    self._save(state, scatterer)
+                    saved = time.monotonic()
+        state.stats.shards = self._count if state.stats.examples else 0
+        state.stats.dropped = dict(sorted(source.dropped.items()))
+        state.complete = True
+        self._save(state, scatterer)
+
+    def _save(self, state: EncodingState, scatterer: Scatterer) -> None:
+        scatterer.flush()
+        state.sizes = scatterer.sizes
+        state.save(self._state_file, self._job.settings)
+
+    def _examples(self, source: Source, cached: RawSplit | None) -> tuple[Iterable[dict[str, Any]], int | None]:
+        """The raw examples of the split, and their number where it is known."""
+        if cached is None:
+            return self._job.problem.examples(self._split, source), None
+        source.dropped = cached.dropped
+        for line in cached.warnings:
+            self._run.warn(line)
+        return cached.examples, len(cached.examples)
+
+    def _place(self) -> None:
+        """Turns scatter files into shards and indexes them; a shard that is there was finished by an earlier run."""
+        shuffled = self._split == "train"
+        tasks = [
+            ShuffleTask(scattered, path, (self._run.seed, shard) if shuffled else None)
+            for shard, (scattered, path) in enumerate(zip(self._scattered(), self._paths()))
+        ]
+        with Progress(f"{self._name}: writing", "shards", len(tasks)) as progress:
+            tables = []
+            for table in self._workers.map(run_task, tasks):
+                tables.append(table)
+                progress.add()
+        name, folder = self._job.problem.name, self._run.data_dir
+        if any(table is None for table in tables):
+            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map)
+        else:
+            RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)

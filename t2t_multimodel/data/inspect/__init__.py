@@ -1,0 +1,1 @@
+"""What t2t-inspect shows of generated data."""

@@ -1,0 +1,1 @@
+"""TFRecord shards and the examples in them, in plain Python."""

@@ -1,0 +1,1 @@
+"""Subword vocabularies: ids of text and of tree labels."""

@@ -1,0 +1,97 @@
+"""Tools for people who look after a vocabulary: what is in it, how well it fits a text, and more of it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Sequence
+
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary, load_vocabulary
+from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
+from t2t_multimodel.data.vocabulary.vocabulary import JSON_FILE, Vocabulary
+from t2t_multimodel.errors import VocabularyError
+
+_SHOWN = 10
+
+
+def open_vocabulary(path: str | os.PathLike) -> AnyVocabulary:
+    """The vocabulary of a data folder, or that of a Tensor2Tensor `.subwords` file."""
+    return load_vocabulary(path) if pathlib.Path(path).is_dir() else T2TSubwordVocabulary.load(path)
+
+
+def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:
+    """Size, fingerprint and labels; with `text`, the pieces it is encoded to."""
+    lines = [f"size: {vocabulary.size}", f"fingerprint: {vocabulary.fingerprint}", f"labels: {len(vocabulary.labels)}"]
+    if vocabulary.labels:
+        lines.append("  " + " ".join(vocabulary.labels))
+    if text is not None:
+        ids = vocabulary.encode(text)
+        lines.append(f"{len(ids)} ids: " + " ".join(f"{vocabulary.piece(index)}:{index}" for index in ids))
+    return "\n".join(lines)
+
+
+def build(files: Sequence[pathlib.Path], labels: Sequence[str], size: int, folder: pathlib.Path) -> Vocabulary:
+    """Learns a vocabulary from text files and saves it in `folder`, where t2t-datagen then keeps it.
+
+    Raises:
+        VocabularyError: a file cannot be read, the folder has a vocabulary, or the text does not bear one.
+    """
+    _require_free(folder)
+    texts = (line for file in files for line in _lines(file))
+    return Vocabulary.build(texts, labels, size, folder)
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+    """Lines of a text file that are not blank."""
+    try:
+        return [line.rstrip("\n") for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise VocabularyError(f"{file} cannot be read as UTF-8 text: {error}") from error
+
+
+def _require_free(folder: pathlib.Path) -> None:
+    if (folder / JSON_FILE).exists():
+        raise VocabularyError(f"{folder} has a vocabulary, and data may depend on it; name another --to_dir")
+
+
+def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
+    """How a text file is encoded: ids a word and a character, the share of single bytes, and what falls to bytes."""
+    lines = _lines(file)
+    if not lines:
+        raise VocabularyError(f"{file} holds no text; name a file with one sentence a line")
+    encoded = vocabulary.encode_batch(lines)
+    counts = Counter(index for ids in encoded for index in ids)
+    total, words, chars = sum(counts.values()), sum(len(line.split()) for line in lines), sum(map(len, lines))
+    used = {index: vocabulary.piece(index) for index in counts}
+    single = sum(counts[index] for index, piece in used.items() if _is_byte(piece))
+    rare = Counter(char for line in lines for char in line if ord(char) > 127)
+    unknown = [char for char, _ in rare.most_common() if _is_byte(vocabulary.piece(vocabulary.encode(char)[-1]))]
+    report = [
+        f"lines: {len(lines):,}  words: {words:,}  characters: {chars:,}  ids: {total:,}",
+        f"ids a word: {total / max(1, words):.3f}  characters an id: {chars / total:.3f}",
+        f"ids used: {len(used):,} of {vocabulary.size:,}  single bytes: {single / total:.3%}",
+    ]
+    if unknown:
+        report.append(f"characters written as bytes: {len(unknown)}, most often {' '.join(unknown[:_SHOWN])}")
+    return "\n".join(report)
+
+
+def extend(vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path) -> Vocabulary:
+    """Saves a vocabulary with further pieces and labels in `folder`; old ids keep their meaning.
+
+    Raises:
+        VocabularyError: nothing to add, the folder has a vocabulary, or the vocabulary cannot be extended.
+    """
+    if not isinstance(vocabulary, Vocabulary):
+        raise VocabularyError("a .subwords vocabulary cannot be extended; build one with t2t-datagen")
+    _require_free(folder)
+    extended = vocabulary.extend(pieces, labels)
+    if extended.size == vocabulary.size:
+        raise VocabularyError("nothing new to add; give --pieces=A,B or --labels=A,B")
+    extended.save(folder)
+    return extended
+
+
+def _is_byte(piece: str) -> bool:
+    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")

@@ -1,0 +1,124 @@
+"""Evaluation by decoding: what the model puts out for a generated split, scored by the problem's metrics."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from typing import Any
+
+from t2t_multimodel import metrics
+from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.records.features import decode_features, input_key, target_key
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.specs import SymbolSpec
+from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+from t2t_multimodel.decoding.search import ProblemSearch, present
+
+_GROUP_KEY = "meta/image_id"
+
+
+@dataclasses.dataclass
+class DecodedInput:
+    """One decoded input.
+
+    Attributes:
+        row: of the split.
+        targets: ids of each reference.
+        output: the presented output.
+        references: the presented references.
+        repairs: that the output needed, or None where the problem counts none.
+    """
+
+    row: int
+    targets: list[list[int]]
+    output: str = ""
+    references: list[str] = dataclasses.field(default_factory=list)
+    repairs: int | None = None
+
+
+def decode_split(
+    search: ProblemSearch, vocabulary: Vocabulary, index: RecordIndex, *, limit: int | None = None
+) -> list[DecodedInput]:
+    """Decodes a split's inputs in the order of the data.
+
+    Records that share ``meta/image_id`` are one input with several references. Where only some inputs are decoded,
+    it is the first ones, and a picture's records are looked for up to the first record of the next input alone.
+
+    Args:
+        search: of the problem; its targets are text.
+        vocabulary: of the data.
+        index: of the split.
+        limit: number of inputs; None for all.
+    """
+    problem = search.task.problem
+    found = _inputs(search, index, limit)
+    by_length = sorted(found, key=lambda one: int(index.input_length[one.row]))
+    with Progress(f"{problem.name}: decoding", "examples", len(found)) as progress:
+        for start in range(0, len(by_length), search.hparams.batch_size):
+            batch = by_length[start : start + search.hparams.batch_size]
+            records = index.read([one.row for one in batch])
+            for one, record, ids in zip(batch, records, search(records)):
+                _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), ids)
+            progress.add(len(batch))
+    return found
+
+
+def score_decoded(names: tuple[str, ...], decoded: list[DecodedInput]) -> dict[str, Any]:
+    """The metrics of decoded inputs, as they stand in an evaluation's record.
+
+    Args:
+        names: of registered metrics.
+        decoded: of `decode_split`.
+
+    Returns:
+        the metrics' scores, ``decoded_examples`` and, for problems that count repairs, ``malformed_outputs``.
+    """
+    scores = metrics.score(names, [one.output for one in decoded], [one.references for one in decoded])
+    scores["decoded_examples"] = len(decoded)
+    repairs = [one.repairs for one in decoded if one.repairs is not None]
+    if repairs:
+        scores["malformed_outputs"] = sum(count > 0 for count in repairs)
+    return scores
+
+
+def decode_metrics(
+    search: ProblemSearch, vocabulary: Vocabulary, data_dir: str | pathlib.Path, split: str, limit: int | None = None
+) -> dict[str, Any]:
+    """Decodes a split and scores it by the problem's metrics; see `decode_split` and `score_decoded`.
+
+    Raises:
+        DataError: the split is missing, damaged or empty.
+    """
+    problem = search.task.problem
+    index = RecordIndex.load_or_build(data_dir, problem.name, split)
+    return score_decoded(problem.metrics, decode_split(search, vocabulary, index, limit=limit))
+
+
+def _inputs(search: ProblemSearch, index: RecordIndex, limit: int | None) -> list[DecodedInput]:
+    """The first inputs of a split with the targets of all their records."""
+    found: dict[Any, DecodedInput] = {}
+    target = target_key(search.task.problem.inputs)
+    for row in range(len(index)):
+        features = decode_features(index.read([row])[0])
+        group = features.get(_GROUP_KEY)
+        key = ("row", row) if group is None else tuple(itertools.chain(group))
+        if key not in found:
+            if limit is not None and len(found) == limit:
+                break
+            found[key] = DecodedInput(row, [])
+        found[key].targets.append([int(i) for i in features[target]])
+    return list(found.values())
+
+
+def _raw_input(problem, vocabulary: Vocabulary, record: bytes) -> Any:
+    value = decode_features(record)[input_key(problem.inputs)]
+    if isinstance(problem.inputs, SymbolSpec):
+        return vocabulary.decode(value)
+    return value[0] if isinstance(value, list) else value
+
+
+def _present(one: DecodedInput, problem, vocabulary: Vocabulary, raw: Any, ids: list[int]) -> None:
+    one.output = present(problem, vocabulary, ids, raw)
+    one.references = [present(problem, vocabulary, target, raw) for target in one.targets]
+    one.repairs = problem.count_repairs(vocabulary.decode_tokens(ids), raw)

@@ -1,0 +1,1 @@
+"""Computations of the layers in their plain and in their fast forms."""

@@ -1,0 +1,1 @@
+"""What a run folder holds: manifest, vocabulary, class names, checkpoints, metrics."""

@@ -1,0 +1,1 @@
+"""Optimizers for custom loops under tf.distribute."""

@@ -1,0 +1,24 @@
+"""The optimizer that hparams ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from t2t_multimodel.errors import HParamsError
+from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.muon import Muon
+
+_KINDS = {"adam": Adam, "muon": Muon}
+
+
+def make_optimizer(variables: Mapping[str, tf.Variable], optimizer) -> Adam:
+    """The optimizer of `optimizer.name`; arguments as for `Adam`.
+
+    Raises:
+        HParamsError: the name is unknown.
+    """
+    if optimizer.name not in _KINDS:
+        raise HParamsError(f"optimizer.name={optimizer.name!r} is unknown; give {' or '.join(_KINDS)}")
+    return _KINDS[optimizer.name](variables, optimizer)

@@ -1,0 +1,3 @@
+"""Fixtures of the tests of kernels."""
+
+from tests.layer_case import random, seeded  # noqa: F401

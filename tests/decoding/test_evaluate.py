@@ -31,11 +31,9 @@ class Oracle:
         self.task, self.hparams, self.cut = Task(registry.problem(name), 0), DecodeHParams(batch_size=5), cut
 
     def __call__(self, records):
-        from t2t_multimodel.data.records.features import decode_features, target_key
-
-        key = target_key(self.task.problem.inputs)
+        key = self.task.problem.inputs.target_feature
         targets = [decode_features(record)[key].tolist() for record in records]
-        return [ids[: len(ids) - self.cut] for ids in targets]
+        return [[Hypothesis(ids[: len(ids) - self.cut], 0.0)] for ids in targets]
 
 
 def decode(folder, name, *, cut=0, limit=None):

@@ -63,6 +63,9 @@ class ProblemInput:
             problem=problem.name,
             training=self._training,
         )
+        if self.plan.left_out:
+            left_out, limit = self.plan.left_out, self.plan.limit
+            warn(f"{left_out} of {self.examples} training examples of {problem.name} are longer than {limit}; left out")
 
     @property
     def examples(self) -> int:

@@ -77,12 +77,15 @@ def test_padding_and_buckets_by_hand(tiny_hparams):
     assert inspect_lengths.bucket_table(problem, index, hparams, training=False)[1] == 0
 
 
-def test_sound_longer_than_the_model_hears_is_cut_in_the_padding(tiny_hparams):
+def test_audio_longer_than_hparams_allow_is_left_out_of_training(tiny_hparams):
     problem = registry.problem("speech_tsv")
     hparams = tiny_hparams.override("audio_max_seconds=2,audio_batch_seconds=60")
-    (bucket, _), _ = inspect_lengths.bucket_table(problem, index_of([32000, 64000], [3, 6]), hparams, training=True)
+    index = index_of([32000, 64000, 32000], [3, 6, 6])
+    (bucket, _), left_out = inspect_lengths.bucket_table(problem, index, hparams, training=True)
     assert inspect_lengths.bound_text(bucket, problem.inputs) == "<= 2.00 s"
-    assert bucket.input_padding == 0 and bucket.target_padding == pytest.approx(0.25)
+    assert left_out == 1 and bucket.input_padding == 0 and bucket.target_padding == pytest.approx(0.25)
+    *buckets, _ = inspect_lengths.bucket_table(problem, index, hparams, training=False)[0]
+    assert sum(bucket.examples for bucket in buckets) == 3
 
 
 def test_trees_are_drawn_over_the_words_of_the_input():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from t2t_multimodel import registry
 from t2t_multimodel.body.forms import make_body
-from t2t_multimodel.data.spec import InputSpec, Positions, TargetSpec
+from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
+from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.layers.rng import StepRandom
 
 
@@ -28,6 +32,7 @@ class Encoded:
     load: tf.Tensor | None
 
 
+@keras.saving.register_keras_serializable(package="t2t_multimodel")
 class MultiModel(keras.Model):
     """One network for many problems ("One Model To Learn Them All", Kaiser et al. 2017).
 
@@ -40,21 +45,42 @@ class MultiModel(keras.Model):
         specs: specs of all inputs and targets the model shall serve.
 
     All variables exist after construction.
+
+    Call arguments:
+        features: of a batch, as `RecordParser` makes them: ``inputs``, for audio also ``input_length``, and, where
+            targets are decoded token by token, ``targets`` int32 `[batch, time]`.
+        inputs, targets: specs of the two sides.
+        command: id of the command token, a scalar.
+
+    Returns:
+        logits `[batch, time, vocab_size]`, or `[batch, classes]`.
+
+    Example:
+
+        from t2t_multimodel import registry
+        from t2t_multimodel.modalities import SymbolSpec
+        from t2t_multimodel.model import MultiModel
+
+        text = SymbolSpec()
+        model = MultiModel(registry.hparams("multimodel_mini"), vocab_size=300, specs=[text])
+        features = {"inputs": tf.constant([[5, 7, 1]]), "targets": tf.constant([[9, 8, 7, 1]])}
+        logits = model(features, inputs=text, targets=text)  # [1, 4, 300]
     """
 
-    def __init__(self, hparams, *, vocab_size: int, specs: Iterable[InputSpec | TargetSpec]):
-        super().__init__(name="multimodel")
+    def __init__(self, hparams: HParams, *, vocab_size: int, specs: Iterable[Spec], name: str = "multimodel", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.hparams, self.vocab_size = hparams, vocab_size
+        self.specs = _unique(specs)
         self.encoder, self.mixer, self.decoder = make_body(hparams)
-        self.nets = {spec.key: spec.make_net(hparams, vocab_size) for spec in _unique(specs)}
+        self.nets = {spec.key: spec.make_net(hparams, vocab_size) for spec in self.specs}
         self._build_all()
 
     def _build_all(self):
         depth = self.hparams.body.depth
         for layer in (self.encoder, self.mixer, self.decoder):
             layer.build((None, None, depth))
-        for net in self.nets.values():
-            net.build(None)
+        for spec in self.specs:
+            self.nets[spec.key].build(spec.net_input_shape(self.hparams))
         self.commands = self.add_weight(
             shape=(self.hparams.body.max_commands, depth),
             initializer=keras.initializers.RandomNormal(0.0, 1.0),
@@ -118,6 +144,27 @@ class MultiModel(keras.Model):
         logits = targets.logits(net, tf.reshape(hidden, [-1, self.hparams.body.depth]))
         return tf.reshape(logits, [shape[0], shape[1], logits.shape[-1]])
 
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {
+            **super().get_config(),
+            "hparams": json.loads(self.hparams.to_json()),
+            "vocab_size": self.vocab_size,
+            "specs": [spec.get_config() for spec in self.specs],
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> MultiModel:
+        """A new model of the same structure.
+
+        Raises:
+            UnknownNameError: it has a modality that is not registered.
+        """
+        del custom_objects
+        config = dict(config)
+        hparams = HParams.from_json(json.dumps(config.pop("hparams")))
+        return cls(hparams, specs=[registry.spec_from_config(one) for one in config.pop("specs")], **config)
+
     def named_variables(self) -> dict[str, tf.Variable]:
         """All variables by their path, the names under which checkpoints keep them."""
         named = {variable.path: variable.value for variable in self.variables}
@@ -126,5 +173,5 @@ class MultiModel(keras.Model):
         return named
 
 
-def _unique(specs: Iterable[InputSpec | TargetSpec]) -> list[InputSpec | TargetSpec]:
-    return list({spec.key: spec for spec in sorted(specs, key=lambda spec: spec.key)}.values())
+def _unique(specs: Iterable[Spec]) -> tuple[Spec, ...]:
+    return tuple({spec.key: spec for spec in sorted(specs, key=lambda spec: spec.key)}.values())

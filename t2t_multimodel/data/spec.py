@@ -122,7 +122,11 @@ class Spec:
         return Side(f"{len(stored)} values", str(stored)[:200])
 
     def make_net(self, hparams: Any, vocab_size: int) -> keras.layers.Layer:
-        """A new modality net, named `key`; all its variables are made by `build(None)`."""
+        """A new modality net, named `key`; all its variables are made by `build(net_input_shape(hparams))`."""
+        raise NotImplementedError
+
+    def net_input_shape(self, hparams: Any) -> tuple[int | None, ...]:
+        """Shape of what the net takes, batch included, None where it is free."""
         raise NotImplementedError
 
     def lengths_in_unit(self, lengths: np.ndarray) -> np.ndarray:
@@ -177,6 +181,9 @@ class InputSpec(Spec):
     def input_signature(self, modalities: Any) -> dict[str, tf.TensorSpec]:
         """Shapes and dtypes of what `parse_input` gives, batch and time free."""
         raise NotImplementedError
+
+    def net_input_shape(self, hparams: Any) -> tuple[int | None, ...]:
+        return tuple(self.input_signature(hparams.modalities)["inputs"].shape)
 
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         """Costs of a split's examples; by default the longer side counts, in ids or positions.

@@ -8,12 +8,13 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
 from t2t_multimodel.decoding.files import ProblemDecoder
-from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
 from t2t_multimodel.runs.task import Task

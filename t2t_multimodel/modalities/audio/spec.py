@@ -94,6 +94,9 @@ class AudioSpec(InputSpec):
             name=self.key,
         )
 
+    def net_input_shape(self, hparams: Any) -> tuple[int | None, ...]:
+        return (*super().net_input_shape(hparams), 1)
+
     def _bands(self, modalities: Any) -> int:
         return 1 if modalities.audio_features == "waveform" else modalities.audio_bands
 

@@ -58,6 +58,9 @@ class ClassLabelSpec(TargetSpec):
         widths = hparams.modalities.class_exit_widths
         return ClassLabelModality(self.num_classes, hparams.body.depth, widths=widths, name=self.key)
 
+    def net_input_shape(self, hparams: Any) -> tuple[int | None, ...]:
+        return (None, None, None, hparams.body.depth)
+
     def num_ids(self, vocab_size: int) -> int:
         del vocab_size
         return self.num_classes

@@ -11,7 +11,7 @@ from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
 from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.readers import image as image_io
-from t2t_multimodel.problems.readers.speech_corpus import SpeechProblem
+from t2t_multimodel.problems.speech_corpus import SpeechProblem
 from t2t_multimodel.registry import register_problem
 
 _SPLITS = ("train", "dev", "test")

@@ -295,14 +295,7 @@ class TargetSpec(Spec):
             labels: int32 `[targets]`.
             smoothing: probability spread over the wrong ids.
         """
-        import tensorflow as tf
-
-        from t2t_multimodel.kernels.losses import smoothed_cross_entropy
-
-        logits = self.logits(net, outputs)
-        hits = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), labels)
-        losses = smoothed_cross_entropy(logits, labels, smoothing)
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))
+        raise NotImplementedError
 
     def extra_scores(self, sums: Mapping[str, float]) -> dict[str, float]:
         """What an evaluation's record says beside loss and accuracy, from the sums that an evaluation step gives."""

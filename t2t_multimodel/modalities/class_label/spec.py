@@ -77,6 +77,15 @@ class ClassLabelSpec(TargetSpec):
             return net(x[:, :, tf.newaxis], mask=mask)
         return net(tf.reshape(x, [tf.shape(x)[0], *grid, x.shape[-1]]))
 
+    def loss_and_hits(self, net, outputs, labels, smoothing: float):
+        import tensorflow as tf
+
+        from t2t_multimodel.kernels.losses import smoothed_cross_entropy
+
+        hits = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
+        losses = smoothed_cross_entropy(outputs, labels, smoothing)
+        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))
+
     def extra_scores(self, sums: Mapping[str, float]) -> dict[str, float]:
         count = max(sums["targets"], 1.0)
         return {"top1": sums["correct"] / count, "top5": sums["top5"] / count}

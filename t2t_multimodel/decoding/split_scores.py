@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 from t2t_multimodel import metrics
-from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.records.features import decode_features, input_key, target_key
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.specs import SymbolSpec
@@ -54,13 +54,13 @@ def decode_split(
     problem = search.task.problem
     found = _inputs(search, index, limit)
     by_length = sorted(found, key=lambda one: int(index.input_length[one.row]))
-    with Progress(f"{problem.name}: decoding", "examples", len(found)) as progress:
+    with progress(f"{problem.name}: decoding", "examples", len(found)) as bar:
         for start in range(0, len(by_length), search.hparams.batch_size):
             batch = by_length[start : start + search.hparams.batch_size]
             records = index.read([one.row for one in batch])
             for one, record, ids in zip(batch, records, search(records)):
                 _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), ids)
-            progress.add(len(batch))
+            bar.update(len(batch))
     return found
 
 

@@ -102,7 +102,7 @@ def caption_data(tmp_path_factory, mini_data):
     from t2t_multimodel.data.problem import Source
     from t2t_multimodel.data.records.example_proto import serialize
     from t2t_multimodel.data.records.features import encode_example
-    from t2t_multimodel.data.records.index import frame, shard_name
+    from t2t_multimodel.data.records.tfrecord import frame, shard_name
 
     folder = tmp_path_factory.mktemp("captions")
     vocabulary = Vocabulary.load(mini_data)

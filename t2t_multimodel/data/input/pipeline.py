@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.input.batching import BatchPlan, plan_for
 from t2t_multimodel.data.input.parsing import RecordParser
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records.index import RecordIndex, print_warning
+from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.errors import DataError
 
 # Batches of a problem that are made at once. Half of the processors: the other half drive the step.

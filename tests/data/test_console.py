@@ -1,6 +1,6 @@
 import io
+import subprocess
 import sys
-import threading
 
 from t2t_multimodel.data.console import print_warning, progress, table
 
@@ -29,12 +29,15 @@ def test_progress_is_silent_elsewhere(monkeypatch):
     assert _count(monkeypatch, io.StringIO()) == ""
 
 
-def test_progress_starts_no_thread(monkeypatch):
+def test_progress_starts_no_thread():
     # Worker processes are forked only from a process of one thread.
-    before = threading.active_count()
-    monkeypatch.setattr(sys, "stderr", _Terminal())
-    with progress("reading", "files"):
-        assert threading.active_count() == before
+    code = """
+import threading
+from t2t_multimodel.data.console import progress
+with progress("reading", "files"):
+    print(threading.active_count())
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
 def test_table_aligns_columns():

@@ -18,7 +18,7 @@ from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.runs.trained import TrainedModel
-from t2t_multimodel.text.trees import parse_tree
+from t2t_multimodel.text.bracket_files import parse_tree
 from t2t_multimodel.training.evaluation import format_table, read_records
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")

@@ -19,7 +19,7 @@ from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary, load_vocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import DataError, VocabularyError
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import linearization, trees
 
 _PALETTE = np.array([[12, 8, 40], [90, 20, 110], [200, 55, 90], [250, 150, 60], [252, 250, 200]], np.float32)
 _BAND_PIXELS = 3
@@ -134,7 +134,7 @@ def text_side(ids: Sequence[int], vocabulary: AnyVocabulary, sentence: str = "")
     tokens = vocabulary.decode_tokens(ids)
     if not any(isinstance(token, Label) for token in tokens):
         return Side(size, text)
-    tree, repairs = trees.delinearize(tokens, trees.split_words(sentence))
+    tree, repairs = linearization.delinearize(tokens, linearization.split_words(sentence))
     return Side(f"{size}, repairs: {repairs}" if repairs else size, text, drawing=trees.draw(tree))
 
 

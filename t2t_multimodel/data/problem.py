@@ -84,6 +84,12 @@ class Problem:
         """Whether a side of the problem is text."""
         return self.inputs.uses_vocabulary or self.targets.uses_vocabulary
 
+    @property
+    def record_sides(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Feature name and width of the input and of the target, as `RecordIndex` takes them."""
+        feature = self.inputs.record_feature()
+        return (feature.name, feature.width), (self.inputs.target_feature, 1)
+
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
         """Raw examples of one split, in a fixed order.
 

@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 from t2t_multimodel import metrics
-from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
@@ -53,13 +53,13 @@ def decode_split(
     problem = search.task.problem
     found = _inputs(search, index, limit)
     by_length = sorted(found, key=lambda one: int(index.input_length[one.row]))
-    with Progress(f"{problem.name}: decoding", "examples", len(found)) as progress:
+    with progress(f"{problem.name}: decoding", "examples", len(found)) as bar:
         for start in range(0, len(by_length), search.hparams.batch_size):
             batch = by_length[start : start + search.hparams.batch_size]
             records = index.read([one.row for one in batch])
             for one, record, hypotheses in zip(batch, records, search(records)):
                 _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), hypotheses[0].ids)
-            progress.add(len(batch))
+            bar.update(len(batch))
     return found
 
 
@@ -90,7 +90,7 @@ def decode_metrics(
         DataError: the split is missing, damaged or empty.
     """
     problem = search.task.problem
-    index = RecordIndex.load_or_build(data_dir, problem.name, split)
+    index = RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)
     return score_decoded(problem.metrics, decode_split(search, vocabulary, index, limit=limit))
 
 

@@ -59,7 +59,7 @@ def has_examples(data_dir: str | pathlib.Path, problem: str, split: str) -> bool
 
 def _read_histogram(problem: Problem, data_dir: str | pathlib.Path) -> Counter[int]:
     histogram: Counter[int] = Counter()
-    index = RecordIndex.load_or_build(data_dir, problem.name, "train")
+    index = RecordIndex.load_or_build(data_dir, problem.name, "train", sides=problem.record_sides)
     for start in range(0, len(index), 1000):
         for record in index.read(range(start, min(start + 1000, len(index)))):
             histogram.update(example_proto.parse(record)[problem.inputs.target_feature].tolist())

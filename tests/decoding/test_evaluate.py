@@ -19,7 +19,7 @@ from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.runs.trained import TrainedModel
-from t2t_multimodel.text.trees import parse_tree
+from t2t_multimodel.text.bracket_files import parse_tree
 from t2t_multimodel.training.evaluation import format_table, read_records
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
@@ -101,7 +101,7 @@ def caption_data(tmp_path_factory, mini_data):
     from t2t_multimodel.data.problem import Source
     from t2t_multimodel.data.records.example_proto import serialize
     from t2t_multimodel.data.records.features import encode_example
-    from t2t_multimodel.data.records.index import frame, shard_name
+    from t2t_multimodel.data.records.tfrecord import frame, shard_name
 
     folder = tmp_path_factory.mktemp("captions")
     vocabulary = Vocabulary.load(mini_data)

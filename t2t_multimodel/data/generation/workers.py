@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records import example_proto, features
-from t2t_multimodel.data.records import index as records
+from t2t_multimodel.data.records import example_proto, features, tfrecord
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import DataError
@@ -59,7 +58,7 @@ class Encoder:
     def __call__(self, raws: list[dict[str, Any]]) -> EncodedChunk:
         vocabulary = _vocabulary(self.vocabulary_dir, self.fingerprint) if self.vocabulary_dir else None
         rows = features.encode_examples(self.name, self.inputs, self.targets, raws, vocabulary)
-        framed = records.frame(example_proto.serialize_all(rows))
+        framed = tfrecord.frame(example_proto.serialize_all(rows))
         feature = self.inputs.record_feature()
         targets = [row[self.inputs.target_feature] for row in rows]
         counts = np.bincount(np.fromiter(itertools.chain.from_iterable(targets), np.int64))

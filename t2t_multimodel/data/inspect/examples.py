@@ -51,7 +51,7 @@ class ExampleReader:
         self, problem: Problem, data_dir: str | os.PathLike, split: str, modalities: Any, *, strict: bool = False
     ):
         self.problem, self.split = problem, split
-        self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict)
+        self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict, sides=problem.record_sides)
         found = metadata_path(data_dir, problem.name).is_file()
         self.metadata = Metadata.load(data_dir, problem.name) if found else None
         self.vocabulary = load_vocabulary(data_dir) if problem.uses_vocabulary else None

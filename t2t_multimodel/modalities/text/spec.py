@@ -58,13 +58,13 @@ class SymbolSpec(InputSpec, TargetSpec):
 
     def show(self, stored: Any, context: SideContext) -> Side:
         """Decoded text; ids with labels among them are drawn as a tree over the words of the example's input."""
-        from t2t_multimodel.text import trees
+        from t2t_multimodel.text import linearization, trees
 
         text, size = context.vocabulary.decode(stored), f"{len(stored)} ids"
         tokens = context.vocabulary.decode_tokens(stored)
         if not any(isinstance(token, Label) for token in tokens):
             return Side(size, text)
-        tree, repairs = trees.delinearize(tokens, trees.split_words(context.sentence))
+        tree, repairs = linearization.delinearize(tokens, linearization.split_words(context.sentence))
         return Side(f"{size}, repairs: {repairs}" if repairs else size, text, drawing=trees.draw(tree))
 
     def make_net(self, hparams: Any, vocab_size: int):

@@ -14,7 +14,8 @@ from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import features
 from t2t_multimodel.data.records.features import decode_features, encode_example, parsing_features
-from t2t_multimodel.data.records.index import RecordIndex, frame, scan
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.records.tfrecord import frame, scan
 from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary
 from t2t_multimodel.errors import BadExampleError, DataError, MultiModelError, VocabularyError
 from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec

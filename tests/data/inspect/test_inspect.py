@@ -18,7 +18,8 @@ from t2t_multimodel.data.inspect import report as inspect_report
 from t2t_multimodel.data.inspect.side import SideContext
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.records.example_proto import serialize
-from t2t_multimodel.data.records.index import RecordIndex, frame
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.records.tfrecord import frame
 from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary
 from t2t_multimodel.errors import DataError, MultiModelError, VocabularyError
 from t2t_multimodel.modalities import AudioSpec, SymbolSpec

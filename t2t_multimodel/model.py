@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, as_stream
 from t2t_multimodel.modalities.audio.net import AudioModality
 from t2t_multimodel.modalities.class_label.net import ClassLabelModality
 from t2t_multimodel.modalities.image.net import ImageModality
@@ -71,14 +71,17 @@ class MultiModel(keras.Model):
         )
         self.built = True
 
-    def encode(self, spec: InputSpec, features: Mapping[str, tf.Tensor], rng: StepRandom | None = None) -> Encoded:
+    def encode(
+        self, spec: InputSpec, features: Mapping[str, tf.Tensor], training: bool = False, seed: Seed = None
+    ) -> Encoded:
         """Runs a modality net and the encoder.
 
         Args:
             spec: of the inputs.
             features: ``inputs``: ids `[batch, time]`, pixels `[batch, height, width, 3]` or sound
                 `[batch, frames, bands]`; for sound also ``input_length`` `[batch]` in frames.
-            rng: randomness of a training step, or None.
+            training: turns dropout and gate noise on.
+            seed: None, an int32 pair `[2]`, or a `SeedStream`.
         """
         net, inputs = self.nets[spec.key], features["inputs"]
         mask = grid = None
@@ -92,17 +95,25 @@ class MultiModel(keras.Model):
         else:
             frames = tf.sequence_mask(features["input_length"], tf.shape(inputs)[1])
             x, mask = net(inputs[..., None], mask=frames)
-        output, loss, load = self.encoder(x, mask=mask, rng=rng)
+        output, loss, load = self.encoder(x, mask=mask, training=training, seed=seed)
         return Encoded(output, mask, grid, loss, load)
 
-    def decode(self, encoded: Encoded, targets: tf.Tensor, command: tf.Tensor, rng: StepRandom | None = None):
+    def decode(
+        self,
+        encoded: Encoded,
+        targets: tf.Tensor,
+        command: tf.Tensor,
+        training: bool = False,
+        seed: Seed = None,
+    ):
         """Runs mixer and decoder, teacher-forced.
 
         Args:
             encoded: the encoder's output.
             targets: ids `[batch, time]`; position t of the output sees the command and targets before t.
             command: id of the command token, a scalar.
-            rng: randomness of a training step, or None.
+            training: turns dropout and gate noise on.
+            seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
         Returns:
             `[batch, time, depth]`, the mixture's loss and load.
@@ -111,10 +122,9 @@ class MultiModel(keras.Model):
         token = tf.cast(tf.gather(self.commands.value, command), embedded.dtype)
         first = tf.broadcast_to(token[None, None, :], tf.concat([tf.shape(embedded)[:1], [1, tf.size(token)]], 0))
         shifted = tf.concat([first, embedded[:, :-1]], axis=1)
-        mixed = self.mixer(shifted, encoded.output, source_mask=encoded.mask, rng=rng)
-        return self.decoder(
-            mixed, encoded.output, target_mask=tf.not_equal(targets, 0), source_mask=encoded.mask, rng=rng
-        )
+        common = {"source_mask": encoded.mask, "training": training, "seed": as_stream(seed)}
+        mixed = self.mixer(shifted, encoded.output, **common)
+        return self.decoder(mixed, encoded.output, mask=tf.not_equal(targets, 0), **common)
 
     @property
     def softmax_table(self) -> tf.Tensor:
@@ -138,20 +148,30 @@ class MultiModel(keras.Model):
             x = tf.pad(x, [[0, 0], [0, height * width - length], [0, 0]])
         return self.nets[spec.key](tf.reshape(x, [tf.shape(x)[0], height, width, depth]))
 
-    def call(self, features: Mapping[str, tf.Tensor], *, inputs: InputSpec, targets: TargetSpec, command=0, rng=None):
+    def call(
+        self,
+        features: Mapping[str, tf.Tensor],
+        *,
+        inputs: InputSpec,
+        targets: TargetSpec,
+        command=0,
+        training: bool = False,
+        seed: Seed = None,
+    ):
         """Logits of a whole batch: `[batch, time, vocab_size]`, or `[batch, num_classes]`."""
-        encoded = self.encode(inputs, features, rng)
+        seed = as_stream(seed)
+        encoded = self.encode(inputs, features, training, seed)
         if isinstance(targets, ClassLabelSpec):
             return self.class_logits(targets, encoded)
-        hidden, _, _ = self.decode(encoded, features["targets"], command, rng)
+        hidden, _, _ = self.decode(encoded, features["targets"], command, training, seed)
         shape = tf.shape(hidden)
         logits = self.symbol_logits(tf.reshape(hidden, [-1, self.hparams.body.depth]))
         return tf.reshape(logits, [shape[0], shape[1], self.vocab_size])
 
     def named_variables(self) -> dict[str, tf.Variable]:
-        """All variables by their path, the names under which checkpoints keep them."""
-        named = {variable.path: variable.value for variable in self.variables}
-        if len(named) != len(self.variables):
+        """All weights by their path, the names under which checkpoints keep them; seed generators are not kept."""
+        named = {variable.path: variable.value for variable in self.weights}
+        if len(named) != len(self.weights):
             raise ValueError("two variables of the model have the same path")
         return named
 

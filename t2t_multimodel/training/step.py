@@ -11,7 +11,7 @@ from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.specs import ClassLabelSpec
 from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
 from t2t_multimodel.kernels.losses import smoothed_cross_entropy
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.optimizers.adam import Adam
@@ -34,20 +34,22 @@ class Scores:
         return dict(vars(self))
 
 
-def _real_targets(model: MultiModel, task: Task, batch, rng) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
+def _real_targets(
+    model: MultiModel, task: Task, batch, training: bool = False, seed: Seed = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
     """Outputs, labels `[targets]` and rows `[targets]` of real targets; mixtures' (loss, load).
 
     Outputs are logits `[targets, classes]` of classes, and hidden states `[targets, depth]` of symbols.
     """
     problem = task.problem
-    encoded = model.encode(problem.inputs, batch, rng)
+    encoded = model.encode(problem.inputs, batch, training, seed)
     mixtures = [(encoded.loss, encoded.load)]
     targets = batch["targets"]
     if isinstance(problem.targets, ClassLabelSpec):
         real = tf.where(targets >= 0)[:, 0]
         logits = model.class_logits(problem.targets, encoded)
         return tf.gather(logits, real), tf.gather(targets, real), real, mixtures
-    hidden, loss, load = model.decode(encoded, targets, batch["command"], rng)
+    hidden, loss, load = model.decode(encoded, targets, batch["command"], training, seed)
     mixtures.append((loss, load))
     places = tf.where(tf.not_equal(targets, 0))
     flat = tf.cast(places[:, 0] * tf.shape(targets, tf.int64)[1] + places[:, 1], tf.int32)
@@ -109,11 +111,11 @@ def make_train_step(
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group
         total = _count_targets(task, batch["targets"])
-        rng = StepRandom(seed, step, replica)
+        stream = SeedStream(seed, step, replica)
         mine = {**_share(batch, replica, replicas), "command": command}
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            outputs, labels, _, mixtures = _real_targets(model, task, mine, rng)
+            outputs, labels, _, mixtures = _real_targets(model, task, mine, True, stream)
             loss, hits = _loss_and_hits(model, task, outputs, labels, smoothing)
             loss /= total
             extra = tf.add_n([m[0] for m in mixtures]) / replicas
@@ -162,7 +164,7 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     @tf.function(autograph=False, input_signature=[signature, tf.TensorSpec([], tf.int32)])
     def eval_step(batch, command):
         rows = tf.shape(batch["targets"])[0]
-        outputs, labels, places, _ = _real_targets(model, task, {**batch, "command": command}, None)
+        outputs, labels, places, _ = _real_targets(model, task, {**batch, "command": command})
         classes = isinstance(task.problem.targets, ClassLabelSpec)
         logits = outputs if classes else model.symbol_logits(outputs)
         return _score(logits, labels, places, rows).as_dict()

@@ -26,7 +26,7 @@ def main(_) -> None:
         cli.print_registry()
         return
     cli.prepare()
-    cli.require("problem", "data_dir", "output_dir")
+    cli.require("problem", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
     if len(problems) != 1:
         raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")

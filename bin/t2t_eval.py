@@ -30,7 +30,7 @@ def main(_) -> None:
     problems = registry.expand_problems(FLAGS.problem)
     from t2t_multimodel.decoding.decode_hparams import DecodeHParams
     from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
-    from t2t_multimodel.training.evaluation import format_table
+    from t2t_multimodel.runs.metrics_log import format_table
 
     records = evaluate_run(
         EvalConfig(

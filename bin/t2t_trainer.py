@@ -42,7 +42,7 @@ def main(_) -> None:
     hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
     if FLAGS.generate_data:
         cli.generate(problems)
-    from t2t_multimodel.training.evaluation import format_table
+    from t2t_multimodel.runs.metrics_log import format_table
     from t2t_multimodel.training.trainer import TrainConfig, train
 
     records = train(

@@ -6,17 +6,17 @@ import dataclasses
 import sys
 from typing import Any
 
+from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_metrics
 from t2t_multimodel.errors import DataError
+from t2t_multimodel.runs.load import LoadedRun, check_vocabulary, load_run
+from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.runs.trained import TrainedModel
-from t2t_multimodel.training.data import has_examples
-from t2t_multimodel.training.evaluation import append_records
-from t2t_multimodel.training.evaluator import Evaluator
+from t2t_multimodel.training.evaluation import Evaluator
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,8 @@ def evaluate_run(config: EvalConfig) -> list[dict[str, Any]]:
     """
     if config.split not in SPLITS:
         raise DataError(f"--split={config.split} is none of {', '.join(SPLITS)}; give one of them")
-    trained = TrainedModel.load(config.output_dir, config.data_dir, config.problems, config.checkpoint)
+    trained = load_run(config.output_dir, problems=config.problems, checkpoint=config.checkpoint)
+    check_vocabulary(trained.manifest, config.data_dir, trained.tasks)
     evaluator = Evaluator(
         trained.model, config.data_dir, config.split, seed=trained.manifest.seed, strict=config.strict
     )
@@ -80,6 +81,6 @@ def evaluate_run(config: EvalConfig) -> list[dict[str, Any]]:
     return records
 
 
-def _decode(config: EvalConfig, trained: TrainedModel, task: Task) -> dict[str, Any]:
+def _decode(config: EvalConfig, trained: LoadedRun, task: Task) -> dict[str, Any]:
     search = ProblemSearch(trained.model, task, config.decode_hparams)
     return decode_metrics(search, trained.vocabulary, config.data_dir, config.split, config.decode_examples or None)

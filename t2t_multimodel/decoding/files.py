@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.records.example_proto import serialize
 from t2t_multimodel.data.records.features import encode_example
 from t2t_multimodel.data.specs import ClassLabelSpec
@@ -16,7 +15,7 @@ from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.search import ProblemSearch, present
 from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, SourceError
-from t2t_multimodel.runs.trained import TrainedModel
+from t2t_multimodel.runs.load import check_vocabulary, load_run
 
 
 @dataclasses.dataclass
@@ -32,8 +31,8 @@ class ProblemDecoder:
 
     Args:
         problem_name: a registered problem the model was trained on.
-        data_dir: the generated data, for its vocabulary and class names.
         output_dir: the training run.
+        data_dir: generated data, to check that their vocabulary is the model's; decoding does not need them.
         hparams: how to search.
         checkpoint: path of a checkpoint; the newest unless given.
 
@@ -45,17 +44,19 @@ class ProblemDecoder:
         self,
         problem_name: str,
         *,
-        data_dir: str,
         output_dir: str,
+        data_dir: str | None = None,
         hparams: DecodeHParams = DEFAULT,
         checkpoint: str | None = None,
     ):
-        trained = TrainedModel.load(output_dir, data_dir, [problem_name], checkpoint)
+        trained = load_run(output_dir, problems=[problem_name], checkpoint=checkpoint)
+        if data_dir:
+            check_vocabulary(trained.manifest, data_dir, trained.tasks)
         self.task, self.problem, self.hparams = trained.tasks[0], trained.tasks[0].problem, hparams
         self.vocabulary = trained.vocabulary
         self._search = ProblemSearch(trained.model, self.task, hparams)
         self._classes = isinstance(self.problem.targets, ClassLabelSpec)
-        self._names = _class_names(self.problem, data_dir) if self._classes else []
+        self._names = trained.label_names.get(self.task.name, [])
 
     def decode(self, lines: Iterable[str]) -> Iterator[Decoded]:
         """Decodes lines of text, or paths; gives one result a line, in order. A bad line costs itself alone."""
@@ -95,11 +96,6 @@ class ProblemDecoder:
 
     def _present(self, ids: list[int], raw: Any) -> str:
         return self._names[ids[0]] if self._classes else present(self.problem, self.vocabulary, ids, raw)
-
-
-def _class_names(problem, data_dir: str) -> list[str]:
-    names = Metadata.load(data_dir, problem.name).label_names
-    return names or [str(i) for i in range(problem.targets.num_classes)]
 
 
 def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -> int:

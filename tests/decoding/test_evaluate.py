@@ -16,10 +16,10 @@ from t2t_multimodel.decoding.files import ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
+from t2t_multimodel.runs.load import load_run
+from t2t_multimodel.runs.metrics_log import format_table, read_records
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.runs.trained import TrainedModel
 from t2t_multimodel.text.trees import parse_tree
-from t2t_multimodel.training.evaluation import format_table, read_records
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
 
@@ -169,7 +169,7 @@ def test_without_decoding_scores_are_the_same_less_the_metrics(records, mini_dat
         ({"problems": ("mini_parsin",)}, UnknownNameError, "mini_parsing"),
         ({"checkpoint": "nowhere/ckpt-1"}, CheckpointError, "nowhere/ckpt-1"),
         ({"output_dir": "nowhere"}, CheckpointError, "no trained model"),
-        ({"data_dir": "nowhere"}, DataError, "no folder"),
+        ({"data_dir": "nowhere"}, DataError, "not a folder"),
     ],
 )
 def test_what_does_not_fit_is_an_error_of_one_line(change, error, message, mini_data, mini_run):
@@ -199,7 +199,7 @@ def test_a_problem_without_the_split_is_left_out(mini_data, mini_run, tmp_path, 
 
 def test_the_decoder_puts_out_what_is_evaluated(mini_data, mini_run):
     hparams = DecodeHParams(batch_size=4, extra_length=4)
-    trained = TrainedModel.load(mini_run, mini_data, ["mini_parsing"])
+    trained = load_run(mini_run, problems=["mini_parsing"])
     index = RecordIndex.load_or_build(mini_data, "mini_parsing", "test")
     evaluated = decode_split(ProblemSearch(trained.model, trained.tasks[0], hparams), trained.vocabulary, index)
     sentences = [" ".join(parse_tree(one.references[0]).words()) for one in evaluated]

@@ -24,7 +24,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_string("warm_start_from", "", "A trained run, or a checkpoint of it, that a new run starts from.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
-    flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set (or of all, with 'all') and stop.")
+    flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
     flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
 
 

@@ -190,11 +190,19 @@ def register_hparams(name: str) -> Callable[[Callable], Callable]:
 
 
 def register_modality(name: str) -> Callable[[type], type]:
-    """Class decorator: registers the spec of a modality under `name` and sets its ``modality`` attribute."""
+    """Class decorator: registers the spec of a modality under `name` and sets its ``modality`` attribute.
+
+    The decorator raises a MultiModelError where another module registered the name.
+
+    Example:
+        @register_modality("sensor")
+        @dataclasses.dataclass(frozen=True)
+        class SensorSpec(InputSpec): ...
+    """
 
     def decorate(cls: type) -> type:
+        _modalities.add(name, cls, cls.__module__)
         cls.modality = name
-        _modalities.add(name, cls)
         return cls
 
     return decorate

@@ -118,11 +118,13 @@ def _same_module(one: str, other: str) -> bool:
 
 
 def _file(module: str) -> str:
-    """Path of a module's source, "" where it has none; imports nothing but the module's parent packages."""
-    loaded = sys.modules.get(module)
-    if loaded is not None:
-        return getattr(loaded, "__file__", None) or ""
-    spec = importlib.util.find_spec(module)
+    """Path of a module's source, "" where it has none; imports at most the module's parent packages."""
+    if module in sys.modules:
+        return getattr(sys.modules[module], "__file__", None) or ""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):
+        return ""
     return (spec.origin or "") if spec is not None else ""
 
 

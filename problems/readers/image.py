@@ -1,4 +1,4 @@
-"""Checks encoded pictures and brings odd ones into a form TensorFlow decodes."""
+"""Checks encoded images and re-encodes those that TensorFlow cannot decode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PILLOW_ERRORS = (
 
 
 def normalise(data: bytes) -> tuple[bytes, str]:
-    """Checks that a picture decodes to its end, and re-encodes what TensorFlow would not read.
+    """Checks that an image decodes to its end, and re-encodes it if TensorFlow cannot read it.
 
     Grey and RGB JPEG and opaque PNG pass unchanged, whatever their name says. CMYK JPEG, transparent PNG (put on
     white) and other formats become RGB JPEG of quality 95.
@@ -48,7 +48,7 @@ def normalise(data: bytes) -> tuple[bytes, str]:
         encoded bytes, and ``"jpeg"`` or ``"png"``.
 
     Raises:
-        BadExampleError: the picture is empty, truncated, damaged, too large or of an unknown format.
+        BadExampleError: the image is empty, truncated, damaged, too large or of an unknown format.
     """
     if not data:
         raise BadExampleError("empty image")
@@ -66,18 +66,18 @@ def normalise(data: bytes) -> tuple[bytes, str]:
 
 
 def read_image_file(path: str | pathlib.Path) -> bytes:
-    """The checked, encoded picture of one file.
+    """The checked, encoded image of one file.
 
     Raises:
-        DecodeError: the file cannot be read as a picture.
+        DecodeError: the file cannot be read as an image.
     """
     try:
         return normalise(pathlib.Path(path).read_bytes())[0]
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DecodeError(f"{path}: {reason}; give the path of a picture") from None
+        raise DecodeError(f"{path}: {reason}; give the path of an image") from None
     except BadExampleError as error:
-        raise DecodeError(f"{path}: {error}; give a sound JPEG or PNG file") from None
+        raise DecodeError(f"{path}: {error}; give an intact JPEG or PNG file") from None
 
 
 def encode_png(pixels) -> bytes:

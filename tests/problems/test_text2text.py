@@ -1,4 +1,4 @@
-"""Own pairs of texts in a folder."""
+"""Your own pairs of texts in a folder."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Examples of generated data in a form for people: text, drawn trees, pictures and spectrograms as PNG."""
+"""Examples of generated data in a form for people: text, drawn trees, images and spectrograms as PNG."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Side:
 
     Attributes:
         size: its length with the unit, such as ``"12 ids"``.
-        text: what it says, or of what kind the picture or sound is.
+        text: the text, or a description of the image or audio.
         drawing: a tree on several lines, else empty.
-        png: the picture or the spectrogram, else empty.
-        wav: the sound, else empty.
+        png: the image or the spectrogram, else empty.
+        wav: the audio, else empty.
     """
 
     size: str
@@ -51,7 +51,7 @@ class Example:
     Attributes:
         row: its number in the split, from 0.
         inputs, targets: the two sides.
-        meta: the record's further values under ``meta/``, by the rest of their names.
+        meta: the record's values under ``meta/``, by their names without that prefix.
     """
 
     row: int
@@ -61,18 +61,18 @@ class Example:
 
 
 class ExampleReader:
-    """Reads examples of one split and turns them into what people read.
+    """Reads examples of one split and turns them into a form for people.
 
     Args:
         problem: the problem.
         data_dir: folder of the generated data.
         split: ``"train"``, ``"dev"`` or ``"test"``.
         modalities: hparams group, for the spectrogram's window, hop and bands.
-        strict: a damaged record is an error instead of being skipped and counted.
+        strict: a damaged record is an error; otherwise it is skipped and counted.
 
     Raises:
         DataError: there are no shards, or they are damaged.
-        VocabularyError: the data were made with another vocabulary than the folder's.
+        VocabularyError: the data were made with another vocabulary than the one in the folder.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class ExampleReader:
 
     def _side(self, spec: Any, value: Any, sentence: str) -> Side:
         if isinstance(spec, ImageSpec):
-            return picture_side(value[0] if len(value) else b"", self._modalities.image_size or spec.size)
+            return image_side(value[0] if len(value) else b"", self._modalities.image_size or spec.size)
         if isinstance(spec, AudioSpec):
-            return sound_side(value, spec.sample_rate, self._modalities)
+            return audio_side(value, spec.sample_rate, self._modalities)
         if isinstance(spec, ClassLabelSpec):
             return self._class_side(int(value[0]) if len(value) else -1)
         return text_side(value, self.vocabulary, sentence)
@@ -123,7 +123,7 @@ class ExampleReader:
 
 
 def text_side(ids: Sequence[int], vocabulary: AnyVocabulary, sentence: str = "") -> Side:
-    """Decoded text; ids with labels among them are drawn as a tree over the words of `sentence`.
+    """Decoded text; ids that contain labels are drawn as a tree over the words of `sentence`.
 
     Args:
         ids: of the vocabulary, the end id included.
@@ -138,8 +138,8 @@ def text_side(ids: Sequence[int], vocabulary: AnyVocabulary, sentence: str = "")
     return Side(f"{size}, repairs: {repairs}" if repairs else size, text, drawing=trees.draw(tree))
 
 
-def picture_side(encoded: bytes, model_size: int) -> Side:
-    """A stored picture as PNG, and what it was."""
+def image_side(encoded: bytes, model_size: int) -> Side:
+    """A stored image as PNG, with its format and size."""
     from PIL import Image
 
     try:
@@ -148,18 +148,18 @@ def picture_side(encoded: bytes, model_size: int) -> Side:
             buffer = io.BytesIO()
             image.convert("RGB").save(buffer, "PNG")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return Side(f"{len(encoded):,} bytes", f"damaged picture: {error}")
+        return Side(f"{len(encoded):,} bytes", f"damaged image: {error}")
     text = f"{kind}, {len(encoded):,} bytes; the model sees {model_size} x {model_size}"
     return Side(f"{measures} pixels", text, png=buffer.getvalue())
 
 
-def sound_side(samples: np.ndarray, sample_rate: int, modalities: Any) -> Side:
-    """Sound as WAV, and its log-mel spectrogram as PNG, low bands at the bottom, one pixel a frame.
+def audio_side(samples: np.ndarray, sample_rate: int, modalities: Any) -> Side:
+    """Audio as WAV, and its log-mel spectrogram as PNG: low bands at the bottom, one pixel per frame.
 
     Args:
         samples: float32 `[samples]` in [-1, 1].
         sample_rate: samples a second.
-        modalities: hparams group; of its bands, window and hop is the spectrogram, of all of the sound.
+        modalities: hparams group; its bands, window and hop make the spectrogram, which is never cut.
     """
     import tensorflow as tf
 

@@ -142,7 +142,7 @@ def test_spectrogram_and_sound(look, tiny_hparams, tmp_path):
 def test_a_low_tone_is_bright_at_the_bottom(tiny_hparams):
     tone = np.sin(2 * np.pi * 200 * np.arange(16000) / 8000).astype(np.float32)
     rising = np.concatenate([tone * 0.001, tone])
-    side = inspect_examples.sound_side(rising, 8000, tiny_hparams.modalities)
+    side = inspect_examples.audio_side(rising, 8000, tiny_hparams.modalities)
     pixels = np.asarray(Image.open(io.BytesIO(side.png))).sum(-1).astype(float)
     contrast = np.abs(np.diff(pixels[:, [10, -10]])).ravel()
     assert contrast[-len(contrast) // 4 :].mean() > 100
@@ -171,7 +171,7 @@ def test_shards_without_metadata_are_shown(tmp_path, tiny_hparams):
         registry.problem("image_cifar10"), tmp_path, "train", hparams=tiny_hparams, hparams_name="tiny"
     )
     text = inspect_report.render(inspection)
-    assert "no metadata" in text and "damaged picture" in text and inspection.examples[0].targets.text == "3"
+    assert "no metadata" in text and "damaged image" in text and inspection.examples[0].targets.text == "3"
 
 
 def test_what_cannot_be_shown_is_one_error(look, mini_data, tiny_hparams, tmp_path):

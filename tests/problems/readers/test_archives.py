@@ -1,4 +1,4 @@
-"""Tests of the streaming archive readers: what is whole is delivered, what is not is named, nothing escapes."""
+"""Tests of the streaming archive readers: complete members are delivered, damage is named, unsafe paths are refused."""
 
 import io
 import pathlib

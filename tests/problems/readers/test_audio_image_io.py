@@ -1,4 +1,4 @@
-"""Tests of the sound and picture readers on single files."""
+"""Tests of the audio and image readers on single files."""
 
 import io
 

@@ -174,7 +174,7 @@ def test_fashion_mnist(tmp_path):
     train, source, lines = read("image_fashion_mnist", folder, "train")
     assert len(train) == 2 and source.dropped == {"truncated idx file": 1} and "offset 1584" in lines[0]
     folder = fashion_folder(folder, b"no idx", idx(labels))
-    with pytest.raises(SourceError, match="no idx file"):
+    with pytest.raises(SourceError, match="not an idx file"):
         read("image_fashion_mnist", folder, "train")
 
 

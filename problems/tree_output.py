@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import linearization, trees
 
 
 class TreeOutputMixin:
@@ -21,7 +21,7 @@ class TreeOutputMixin:
         Returns:
             the tree, and the number of repairs it needed.
         """
-        return trees.delinearize(tokens, trees.split_words(inputs))
+        return linearization.delinearize(tokens, linearization.split_words(inputs))
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """The tree with its words, in brackets on one line; a malformed one is repaired."""

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.problems.tree_output import TreeOutputMixin
 from t2t_multimodel.registry import register_problem
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import bracket_files, linearization, trees
 
 _SECTIONS = {"train": range(2, 22), "dev": range(22, 23), "test": range(23, 24)}
 _FLAT_NAMES = {"train": ("train", "2-21"), "dev": ("dev", "valid", "22"), "test": ("test", "23")}
@@ -109,24 +109,24 @@ def read_trees(file: TreeFile, source: Source) -> Iterator[tuple[str, trees.Tree
         if reason:
             source.drop(reason, where)
             continue
-        tree = trees.clean(tree)
+        tree = bracket_files.clean(tree)
         if tree is None:
             source.skip("no words left in tree")
             continue
         yield where, tree
 
 
-def _read_raw(file: TreeFile) -> Iterator[trees.RawTree]:
+def _read_raw(file: TreeFile) -> Iterator[bracket_files.RawTree]:
     # With surrogateescape, bytes that are not UTF-8 spoil only their own tree.
     if not file.flat:
         text = file.path.read_bytes().decode("utf-8", "surrogateescape")
-        yield from trees.split_trees(text.removeprefix("\ufeff"))
+        yield from bracket_files.split_trees(text.removeprefix("\ufeff"))
         return
     with gzip.open(file.path) if file.path.suffix == ".gz" else open(file.path, "rb") as stream:
         for line, data in enumerate(stream, 1):
             text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(" \t\r\n")
             if text:
-                yield trees.RawTree(text, line)
+                yield bracket_files.RawTree(text, line)
 
 
 def _parse(text: str) -> tuple[trees.Tree | None, str]:
@@ -134,7 +134,7 @@ def _parse(text: str) -> tuple[trees.Tree | None, str]:
     if _SURROGATE.search(text):
         return None, "invalid UTF-8"
     try:
-        return trees.parse_tree(text), ""
+        return bracket_files.parse_tree(text), ""
     except BadExampleError as error:
         return None, str(error).partition(":")[0]
 
@@ -172,7 +172,7 @@ class WsjParsing(TreeOutputMixin, Problem):
         for file in files:
             for where, tree in read_trees(file, source):
                 try:
-                    targets = trees.linearize(tree, options["preterminals"], options["words"])
+                    targets = linearization.linearize(tree, options["preterminals"], options["words"])
                 except BadExampleError:
                     source.drop("label begins with a slash", where)
                     continue
@@ -181,4 +181,4 @@ class WsjParsing(TreeOutputMixin, Problem):
     def prepare_input(self, value: str) -> str:
         """Words separated by blanks, with brackets spelled as in the treebank; words are not split further."""
         spelled = re.sub(r"[(){}]", lambda match: f" {_BRACKETS[match[0]]} ", value)
-        return " ".join(trees.split_words(spelled))
+        return " ".join(linearization.split_words(spelled))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from t2t_multimodel.errors import BadExampleError, DataError
 from t2t_multimodel.metrics import Scores, register_metric
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import bracket_files, trees
 
 # Tags of the words that EVALB's COLLINS.prm leaves out.
 _LEFT_OUT_TAGS = frozenset({",", ":", "``", "''", "."})
@@ -105,7 +105,7 @@ def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
             starts.append(position)
         else:
             start = starts.pop()
-            if start < position and node.label not in trees.TOP_LABELS:
+            if start < position and node.label not in bracket_files.TOP_LABELS:
                 found[_EQUAL_LABELS.get(node.label, node.label), start, position] += 1
     return found
 
@@ -113,7 +113,7 @@ def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
 def _tree(text: str) -> trees.Tree | None:
     """The cleaned tree, or None if the brackets are malformed or hold no word."""
     try:
-        return trees.clean(trees.parse_tree(text))
+        return bracket_files.clean(bracket_files.parse_tree(text))
     except BadExampleError:
         return None
 

@@ -8,17 +8,18 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
 from t2t_multimodel.decoding.files import ProblemDecoder
-from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.runs.trained import TrainedModel
-from t2t_multimodel.text.trees import parse_tree
+from t2t_multimodel.text.bracket_files import parse_tree
 from t2t_multimodel.training.evaluation import format_table, read_records
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
@@ -31,11 +32,9 @@ class Oracle:
         self.task, self.hparams, self.cut = Task(registry.problem(name), 0), DecodeHParams(batch_size=5), cut
 
     def __call__(self, records):
-        from t2t_multimodel.data.records.features import decode_features, target_key
-
-        key = target_key(self.task.problem.inputs)
+        key = self.task.problem.inputs.target_feature
         targets = [decode_features(record)[key].tolist() for record in records]
-        return [ids[: len(ids) - self.cut] for ids in targets]
+        return [[Hypothesis(ids[: len(ids) - self.cut], 0.0)] for ids in targets]
 
 
 def decode(folder, name, *, cut=0, limit=None):
@@ -102,7 +101,7 @@ def caption_data(tmp_path_factory, mini_data):
     from t2t_multimodel.data.problem import Source
     from t2t_multimodel.data.records.example_proto import serialize
     from t2t_multimodel.data.records.features import encode_example
-    from t2t_multimodel.data.records.index import frame, shard_name
+    from t2t_multimodel.data.records.tfrecord import frame, shard_name
 
     folder = tmp_path_factory.mktemp("captions")
     vocabulary = Vocabulary.load(mini_data)

@@ -10,7 +10,7 @@ from t2t_multimodel import registry
 from t2t_multimodel.data.problem import Source
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import linearization
 
 OFFICIAL = "treebank_3/parsed/mrg/wsj"
 TREE = "( (S (NP-SBJ (DT The) (NN {0}) ) (VP (VBD slept) ) (. .) ))\n"
@@ -60,7 +60,7 @@ def test_corpus_is_read_whole(problem, corpora_dir):
         one, repairs = problem.decode_tree(example["targets"], example["inputs"])
         assert repairs == 0
         assert one.words() == example["inputs"].split(" ")
-        assert trees.linearize(one) == example["targets"]
+        assert linearization.linearize(one) == example["targets"]
 
 
 @pytest.mark.parametrize("level", ["", "parsing", "parsing/treebank_3", "parsing/treebank_3/parsed/mrg/wsj"])

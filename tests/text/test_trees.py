@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import BadExampleError
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import bracket_files, linearization, trees
 from t2t_multimodel.text.trees import Tree
 
 CONSTITUENTS = ["S", "NP", "VP", "PP", "SBAR", "ADVP|PRT", "X", "FOO"]
@@ -33,22 +33,22 @@ STEADY = settings(deadline=None, derandomize=True)
 
 
 def tree(text):
-    return trees.parse_tree(text)
+    return bracket_files.parse_tree(text)
 
 
 def test_linearization_equals_tensor2tensors(golden_dir):
     golden = json.loads((golden_dir / "wsj_linearization.json").read_text())
     assert golden
     for case in golden:
-        cleaned = trees.clean(tree(case["tree"]))
-        assert " ".join(trees.linearize(cleaned)) == case["tags"]
+        cleaned = bracket_files.clean(tree(case["tree"]))
+        assert " ".join(linearization.linearize(cleaned)) == case["tags"]
         assert " ".join(cleaned.words()) == case["words"]
-        assert trees.delinearize(case["tags"].split(), case["words"].split()) == (cleaned, 0)
+        assert linearization.delinearize(case["tags"].split(), case["words"].split()) == (cleaned, 0)
 
 
 def test_special_cases_of_the_treebank_are_cleaned(corpora_dir):
     path = corpora_dir / "parsing/treebank_3/parsed/mrg/wsj/24/wsj_2454.mrg"
-    cleaned = [trees.clean(one) for one in trees.parse_trees(path.read_text())]
+    cleaned = [bracket_files.clean(one) for one in bracket_files.parse_trees(path.read_text())]
     assert [one and trees.to_brackets(one) for one in cleaned] == [
         "(S (NP (DT The) (NNS loans)) (VP (VBD were) (VP (VBN repaid) (PP (IN by) (NP (NNP Friday))))) (. .))",
         "(S (NP (NP (DT The) (NN ferry)) (SBAR (WHNP (WDT that)) (S (VP (VBD left) (PP (IN from) (NP (NNP Oban)))))))"
@@ -81,7 +81,7 @@ def test_special_cases_of_the_treebank_are_cleaned(corpora_dir):
     ],
 )
 def test_plain_label(label, plain):
-    assert trees.plain_label(label) == plain
+    assert bracket_files.plain_label(label) == plain
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_plain_label(label, plain):
     ],
 )
 def test_outer_brackets(text, cleaned):
-    assert trees.to_brackets(trees.clean(tree(text))) == cleaned
+    assert trees.to_brackets(bracket_files.clean(tree(text))) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_malformed_trees_are_named(text):
 def test_one_malformed_tree_does_not_spoil_the_others():
     text = "( (S (NN a)))\n( (S\n  (NN b))\n( (S\n  (NN c))))\n( (S (NN d)))\n(S (NN e))"
     outcome = []
-    for raw in trees.split_trees(text):
+    for raw in bracket_files.split_trees(text):
         try:
             outcome.append((raw.line, "".join(tree(raw.text).words())))
         except BadExampleError:
@@ -120,47 +120,47 @@ def test_one_malformed_tree_does_not_spoil_the_others():
 
 def test_brackets_in_the_first_column_inside_sound_trees_start_no_new_tree():
     text = "(S\n(NP (NN a))\n(VP (VB b)))\n(S\n(NN c))"
-    assert [one.words() for one in trees.parse_trees(text)] == [["a", "b"], ["c"]]
+    assert [one.words() for one in bracket_files.parse_trees(text)] == [["a", "b"], ["c"]]
 
 
 def test_parse_trees_names_tree_and_line():
     with pytest.raises(BadExampleError, match=r"tree 2 \(line 3\)"):
-        list(trees.parse_trees("(S (NN a))\n\n(S (NN b)"))
+        list(bracket_files.parse_trees("(S (NN a))\n\n(S (NN b)"))
 
 
 def test_linearize_with_words_and_one_tag():
     one = tree("(S (NP (DT The) (NN cat)) (VP (VBD sat)))")
-    assert trees.linearize(one, "xx") == ["S", "NP", "XX", "XX", "/NP", "VP", "XX", "/VP", "/S"]
-    symbols = trees.linearize(one, words=True)
+    assert linearization.linearize(one, "xx") == ["S", "NP", "XX", "XX", "/NP", "VP", "XX", "/VP", "/S"]
+    symbols = linearization.linearize(one, words=True)
     assert symbols == ["S", "NP", "DT", "The", "NN", "cat", "/NP", "VP", "VBD", "sat", "/VP", "/S"]
     assert [symbol for symbol in symbols if not isinstance(symbol, Label)] == ["The", "cat", "sat"]
     with pytest.raises(ValueError, match="preterminals"):
-        trees.linearize(one, "tags")
+        linearization.linearize(one, "tags")
     with pytest.raises(BadExampleError, match="slash"):
-        trees.linearize(tree("(S (/NP (NN a)))"))
+        linearization.linearize(tree("(S (/NP (NN a)))"))
 
 
 @STEADY
 @given(TREES)
 def test_brackets_round_trip(one):
     assert tree(trees.to_brackets(one)) == one
-    assert trees.clean(tree("( " + trees.to_brackets(one) + ")")).words() == one.words()
+    assert bracket_files.clean(tree("( " + trees.to_brackets(one) + ")")).words() == one.words()
 
 
 @STEADY
 @given(TREES)
 def test_linearization_round_trip(one):
-    assert trees.delinearize(trees.linearize(one), one.words()) == (one, 0)
-    assert trees.delinearize([str(label) for label in trees.linearize(one)], one.words()) == (one, 0)
-    assert trees.delinearize(trees.linearize(one, words=True), one.words()) == (one, 0)
-    flat, repairs = trees.delinearize(trees.linearize(one, "xx"), one.words())
+    assert linearization.delinearize(linearization.linearize(one), one.words()) == (one, 0)
+    assert linearization.delinearize([str(label) for label in linearization.linearize(one)], one.words()) == (one, 0)
+    assert linearization.delinearize(linearization.linearize(one, words=True), one.words()) == (one, 0)
+    flat, repairs = linearization.delinearize(linearization.linearize(one, "xx"), one.words())
     assert repairs == 0
-    assert trees.linearize(flat, "xx") == trees.linearize(one, "xx")
+    assert linearization.linearize(flat, "xx") == linearization.linearize(one, "xx")
 
 
 def test_words_tell_tags_from_constituents_of_the_same_name():
     one = tree("(S (NP a) (NP (NP (X b)) (X c)))")
-    assert trees.delinearize(trees.linearize(one, words=True), one.words()) == (one, 0)
+    assert linearization.delinearize(linearization.linearize(one, words=True), one.words()) == (one, 0)
 
 
 @settings(STEADY, max_examples=300)
@@ -170,12 +170,12 @@ def test_words_tell_tags_from_constituents_of_the_same_name():
 )
 @example(["S", "A", "/A", "/S"], ["w"])
 def test_any_sequence_gives_a_tree_over_the_words(tokens, words):
-    one, repairs = trees.delinearize(tokens, words)
+    one, repairs = linearization.delinearize(tokens, words)
     assert one.words() == words
     if repairs == 0:
-        assert trees.linearize(one) == tokens
+        assert linearization.linearize(one) == tokens
     labelled = [Label(token) if token != "w" else token for token in tokens]
-    one, repairs = trees.delinearize(labelled, words)
+    one, repairs = linearization.delinearize(labelled, words)
     assert one.words() == words
     assert repairs >= 0
 
@@ -193,17 +193,17 @@ def test_any_sequence_gives_a_tree_over_the_words(tokens, words):
     ],
 )
 def test_repairs_are_counted(tokens, repaired, repairs):
-    one, count = trees.delinearize(tokens.split(), ["the", "cat", "sat"])
+    one, count = linearization.delinearize(tokens.split(), ["the", "cat", "sat"])
     assert (trees.to_brackets(one), count) == (repaired, repairs)
 
 
 def test_deep_trees_do_not_exhaust_the_stack():
     depth = 30_000
     one = tree("(NP " * depth + "(NN a)" + ")" * depth)
-    cleaned = trees.clean(one)
-    symbols = trees.linearize(cleaned)
+    cleaned = bracket_files.clean(one)
+    symbols = linearization.linearize(cleaned)
     assert len(symbols) == 2 * depth + 1
-    assert trees.delinearize(symbols, ["a"]) == (cleaned, 0)
+    assert linearization.delinearize(symbols, ["a"]) == (cleaned, 0)
     assert hash(one) == hash(cleaned)
     assert trees.draw(tree("(S (NN a))")) == "S\n  NN a"
 
@@ -246,18 +246,18 @@ def check_mutations(corpora_dir, number):
     kept = bad = 0
     for _ in range(number):
         start = rng.randrange(len(original) - 400)
-        for raw in trees.split_trees(mutate(original[start : start + 400], rng)):
+        for raw in bracket_files.split_trees(mutate(original[start : start + 400], rng)):
             assert raw.line >= 1
             try:
-                one = trees.clean(tree(raw.text))
-                symbols = trees.linearize(one) if one else []
+                one = bracket_files.clean(tree(raw.text))
+                symbols = linearization.linearize(one) if one else []
             except BadExampleError:
                 bad += 1
                 continue
             if one:
                 kept += 1
                 rng.shuffle(symbols)
-                assert trees.delinearize(symbols, one.words())[0].words() == one.words()
+                assert linearization.delinearize(symbols, one.words())[0].words() == one.words()
     assert kept > number // 20
     assert bad > number // 20
 

@@ -13,22 +13,20 @@ import json
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from t2t_multimodel import errors
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.generation import shuffle
 from t2t_multimodel.data.generation.encoding_state import EncodingState
+from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.split_writer import SplitWriter
 from t2t_multimodel.data.generation.workers import Encoder, chunks
 from t2t_multimodel.data.metadata import SplitStats
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.storage import write_atomically
-
-if TYPE_CHECKING:
-    from t2t_multimodel.data.generation.engine import Job, Run
-    from t2t_multimodel.data.generation.shared_vocabulary import RawSplit
 
 Chunk = tuple[int, list[dict[str, Any]]]
 _DROPPED, _STATES, _ENTRIES, _TABLES = "dropped", "states", "entries", "tables"
@@ -83,7 +81,7 @@ class _Work:
 
     def __getstate__(self):
         # Callbacks for the user stay behind: workers print.
-        return {**self.__dict__, "run": dataclasses.replace(self.run, report=print, warn=_print_warning)}
+        return {**self.__dict__, "run": dataclasses.replace(self.run, report=print, warn=print_warning)}
 
     def read(self, _) -> Iterator[Any]:
         """Yields the chunks of raw examples, each with the number of its first, and what was dropped."""
@@ -176,12 +174,6 @@ def _run(work: _Work, options: Sequence[str]) -> None:
             )
     except Exception as error:
         raise _plain(error) from error
-
-
-def _print_warning(line: str) -> None:
-    from t2t_multimodel.data.records.index import print_warning
-
-    print_warning(line)
 
 
 def _plain(error: Exception) -> errors.MultiModelError:

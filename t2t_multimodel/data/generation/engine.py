@@ -15,75 +15,21 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from t2t_multimodel import registry
 from t2t_multimodel.data import metadata
-from t2t_multimodel.data.console import table
+from t2t_multimodel.data.console import print_warning, table
+from t2t_multimodel.data.generation.job import Job, Run
 from t2t_multimodel.data.generation.shared_vocabulary import RawCache, shared_vocabulary
 from t2t_multimodel.data.generation.split_writer import SplitWriter
 from t2t_multimodel.data.generation.workers import Encoder, Workers
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.problem import SPLITS, Problem, Source, parse_options
-from t2t_multimodel.data.records import features
-from t2t_multimodel.data.records.index import print_warning, shard_paths
-from t2t_multimodel.data.specs import AudioSpec, ImageSpec
+from t2t_multimodel.data.problem import SPLITS, Problem, parse_options
+from t2t_multimodel.data.records.tfrecord import shard_paths
 from t2t_multimodel.data.vocabulary import vocabulary
 from t2t_multimodel.errors import DataError, MultiModelError
 
 DEFAULT_SHARDS = 10
-
-
-@dataclasses.dataclass
-class Job:
-    """One problem of a run.
-
-    Attributes:
-        problem: the problem.
-        source_dir: its corpus, or None.
-        options: values of all its options.
-        settings: what its shards depend on beside corpus and vocabulary.
-    """
-
-    problem: Problem
-    source_dir: pathlib.Path | None
-    options: dict[str, Any]
-    settings: dict[str, Any]
-
-    def source(self, run: Run, warn: Callable[[str], None] | None = None) -> Source:
-        """A source to read the problem's raw examples from."""
-        run.tmp_dir.mkdir(parents=True, exist_ok=True)
-        return Source(
-            source_dir=self.source_dir,
-            tmp_dir=run.tmp_dir,
-            seed=run.seed,
-            options=self.options,
-            strict=run.strict,
-            warn=warn or run.warn,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What is the same for all problems of a run."""
-
-    data_dir: pathlib.Path
-    tmp_dir: pathlib.Path
-    work_dir: pathlib.Path
-    seed: int
-    strict: bool
-    overwrite: bool
-    report: Callable[[str], None]
-    warn: Callable[[str], None]
-    beam_options: tuple[str, ...] | None = None
-
-    def split_writer(self, job: Job, split: str, encoder: Encoder, workers: Workers) -> SplitWriter:
-        """What writes a split: this machine, or Apache Beam where its options are given."""
-        if self.beam_options is None:
-            return SplitWriter(job, self, split, encoder, workers)
-        from t2t_multimodel.data.generation.beam_pipeline import BeamSplitWriter
-
-        return BeamSplitWriter(job, self, split, encoder, workers, options=self.beam_options)
 
 
 def generate(
@@ -294,8 +240,7 @@ def _check_space(jobs: Sequence[Job], run: Run) -> None:
     needed = 0
     for folder, size in sizes.items():
         inputs = [job.problem.inputs for job in jobs if job.source_dir == folder]
-        media = any(isinstance(spec, AudioSpec | ImageSpec) for spec in inputs)
-        needed += int(size * (1.0 if media else 0.3))
+        needed += int(size * max(spec.shard_bytes for spec in inputs))
     free = shutil.disk_usage(run.data_dir).free
     if needed > free:
         raise DataError(
@@ -307,11 +252,11 @@ def _check_space(jobs: Sequence[Job], run: Run) -> None:
 def _generate(jobs: Sequence[Job], run: Run, vocab_size: int | None, workers: Workers) -> None:
     cache = RawCache()
     fingerprint = None
-    if any(features.needs_vocabulary(job.problem) for job in jobs):
+    if any(job.problem.uses_vocabulary for job in jobs):
         vocab = shared_vocabulary(jobs, run, vocab_size, cache)
         fingerprint = vocab.fingerprint
     for job in jobs:
-        _generate_problem(job, run, fingerprint if features.needs_vocabulary(job.problem) else None, workers, cache)
+        _generate_problem(job, run, fingerprint if job.problem.uses_vocabulary else None, workers, cache)
 
 
 def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Workers, cache: RawCache) -> None:
@@ -321,7 +266,7 @@ def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Work
     encoder = Encoder.of(job.problem, run.data_dir, fingerprint)
     meta = Metadata(name, job.settings, fingerprint, {}, sources=metadata.source_files(job.source_dir))
     for split in SPLITS:
-        writer = run.split_writer(job, split, encoder, workers)
+        writer = _split_writer(job, run, split, encoder, workers)
         stats, histogram = writer.write(cache.take(name, split))
         meta.splits[split] = stats
         if split == "train":
@@ -331,6 +276,15 @@ def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Work
     meta.label_names = job.problem.label_names(job.source(run, warn=lambda line: None))
     meta.save(run.data_dir)
     run.report(f"{name}: {sum(stats.examples for stats in meta.splits.values()):,} examples written")
+
+
+def _split_writer(job: Job, run: Run, split: str, encoder: Encoder, workers: Workers) -> SplitWriter:
+    """What writes a split: this machine, or Apache Beam where its options are given."""
+    if run.beam_options is None:
+        return SplitWriter(job, run, split, encoder, workers)
+    from t2t_multimodel.data.generation.beam_pipeline import BeamSplitWriter
+
+    return BeamSplitWriter(job, run, split, encoder, workers, options=run.beam_options)
 
 
 def _dropped(stats: metadata.SplitStats) -> str:

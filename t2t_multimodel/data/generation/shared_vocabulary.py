@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.console import progress
+from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.workers import raw_size
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records import features
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
 from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
 
-if TYPE_CHECKING:
-    from t2t_multimodel.data.generation.engine import Job, Run
-
 _CACHE_BYTES = 1 << 30
 _MEMORY_SHARE = 8
-
-
-@dataclasses.dataclass
-class RawSplit:
-    """All raw examples of a split, what was dropped, and the warnings still to be given."""
-
-    examples: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    dropped: Counter = dataclasses.field(default_factory=Counter)
-    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 class RawCache:
@@ -82,7 +67,7 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
                 "leave --vocab_size away, or give another --data_dir"
             )
         return vocabulary
-    text_jobs = [job for job in jobs if features.needs_vocabulary(job.problem)]
+    text_jobs = [job for job in jobs if job.problem.uses_vocabulary]
     texts: list[str] = []
     labels: set[str] = set()
     for job in text_jobs:
@@ -115,7 +100,7 @@ def _others(jobs: Sequence[Job], run: Run) -> bool:
 def _collect(job: Job, run: Run, split: str, cache: RawCache, sample: TextSample | None) -> set[str]:
     """Adds the text of a split to `sample` and returns its labels."""
     labels: set[str] = set()
-    with Progress(f"{job.problem.name}-{split}: reading text", "examples") as progress:
+    with progress(f"{job.problem.name}-{split}: reading text", "examples") as bar:
         for example in cache.read(job, run, split):
             for side in _text_sides(job.problem):
                 value = example[side]
@@ -127,9 +112,9 @@ def _collect(job: Job, run: Run, split: str, cache: RawCache, sample: TextSample
                 words = " ".join(token for token in value if not isinstance(token, Label))
                 if sample is not None and words:
                     sample.add(words)
-            progress.add()
+            bar.update()
     return labels
 
 
 def _text_sides(problem: Problem) -> list[str]:
-    return [side for side in ("inputs", "targets") if isinstance(getattr(problem, side), SymbolSpec)]
+    return [side for side in ("inputs", "targets") if getattr(problem, side).uses_vocabulary]

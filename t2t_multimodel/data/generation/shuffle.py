@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from t2t_multimodel.data.records.index import FOOTER_BYTES, HEADER_BYTES
+from t2t_multimodel.data.records.tfrecord import FOOTER_BYTES, HEADER_BYTES
 from t2t_multimodel.data.storage import atomic_file
 
 MEMORY_BYTES = 1 << 28

@@ -6,19 +6,17 @@ import itertools
 import pathlib
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from t2t_multimodel.data.console import Progress
+from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.generation.encoding_state import EncodingState
+from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.shuffle import Scatterer, ShuffleTask, run_task
 from t2t_multimodel.data.generation.workers import Encoder, Workers, chunks
 from t2t_multimodel.data.metadata import SplitStats
 from t2t_multimodel.data.problem import Source
-from t2t_multimodel.data.records.index import RecordIndex, shard_name
-
-if TYPE_CHECKING:
-    from t2t_multimodel.data.generation.engine import Job, Run
-    from t2t_multimodel.data.generation.shared_vocabulary import RawSplit
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.records.tfrecord import shard_name
 
 _SAVE_SECONDS = 10.0
 
@@ -86,12 +84,11 @@ class SplitWriter:
         done = state.stats.examples
         scatterer = Scatterer(self._scattered(), self._run.seed, count=done, sizes=state.sizes)
         saved = time.monotonic()
-        with Progress(f"{self._name}: encoding", "examples", total) as progress:
-            progress.add(done)
+        with progress(f"{self._name}: encoding", "examples", total, done) as bar:
             for chunk in self._workers.map(self._encoder, chunks(itertools.islice(examples, done, None))):
                 scatterer.add(chunk.records, list(zip(chunk.input_lengths.tolist(), chunk.target_lengths.tolist())))
                 state.add(chunk)
-                progress.add(len(chunk.records))
+                bar.update(len(chunk.records))
                 if scatterer.is_full or time.monotonic() - saved > _SAVE_SECONDS:
                     self._save(state, scatterer)
                     saved = time.monotonic()
@@ -121,13 +118,14 @@ class SplitWriter:
             ShuffleTask(scattered, path, (self._run.seed, shard) if shuffled else None)
             for shard, (scattered, path) in enumerate(zip(self._scattered(), self._paths()))
         ]
-        with Progress(f"{self._name}: writing", "shards", len(tasks)) as progress:
+        with progress(f"{self._name}: writing", "shards", len(tasks)) as bar:
             tables = []
             for table in self._workers.map(run_task, tasks):
                 tables.append(table)
-                progress.add()
+                bar.update()
         name, folder = self._job.problem.name, self._run.data_dir
         if any(table is None for table in tables):
-            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map)
+            sides = self._job.problem.record_sides
+            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map, sides=sides)
         else:
             RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec
+from t2t_multimodel.data.spec import InputSpec
 from t2t_multimodel.errors import DataError
 
 # Batches of a bucket whose examples are sorted together: 16 by the other side, then 4 by the bucket's side.
@@ -50,6 +50,10 @@ class BatchPlan:
         plan.batches_per_epoch  # 2: rows 0 and 1 in one batch, row 2 in the other
         plan.train_batch(0)  # the rows of the first batch
         ```
+        limit: the greatest length for messages, with the hparam that sets it.
+
+    Attributes:
+        left_out: how many examples are longer than the last boundary.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class BatchPlan:
         seed: int,
         problem: str,
         sort_key: np.ndarray | None = None,
+        limit: str = "batching.max_length",
     ):
         if not len(lengths):
             raise DataError(f"problem {problem} has no examples in this split; run t2t-datagen for it")
@@ -68,14 +73,14 @@ class BatchPlan:
         buckets = np.searchsorted(boundaries, lengths, side="left")
         self.left_out = int(np.sum(buckets == len(boundaries)))
         if self.left_out == len(lengths):
-            raise DataError(f"every example of {problem} is longer than {boundaries[-1]}; raise batching.max_length")
+            raise DataError(f"every example of {problem} is longer than {limit}; raise it")
         self.buckets = {
             boundaries[b]: np.nonzero(buckets == b)[0] for b in range(len(boundaries)) if np.any(buckets == b)
         }
         self._counts = {
             bound: math.ceil(len(rows) / max(1, int(budget // bound))) for bound, rows in self.buckets.items()
         }
-        self._lengths, self._sort_key = lengths, sort_key
+        self._lengths, self._sort_key, self.limit = lengths, sort_key, limit
         self.batches_per_epoch = sum(self._counts.values())
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a plan lives as long as its run
@@ -125,28 +130,20 @@ def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem
     """The plan of a problem's split.
 
     Args:
-        spec: of the problem's inputs; it decides the unit of the budget.
+        spec: of the problem's inputs; decides what an example costs.
         index: `RecordIndex` with `input_length` and `target_length` `[examples]`.
         batching, modalities: hparams groups.
         seed: of the order.
         problem: its name.
-        training: leaves out text longer than `batching.max_length`.
+        training: leaves out examples longer than hparams allow.
     """
-    sort_key = index.target_length
-    if isinstance(spec, ImageSpec):
-        budget, lengths = batching.image_batch, np.ones_like(index.target_length)
-        boundaries = [1]
-    elif isinstance(spec, AudioSpec):
-        limit = int(modalities.audio_max_seconds * spec.sample_rate)
-        lengths = np.minimum(index.input_length, limit)
-        budget = batching.audio_batch_seconds * spec.sample_rate
-        boundaries = bucket_boundaries(spec.sample_rate // 2, limit, batching.bucket_growth)
-    else:
-        lengths = np.maximum(index.input_length, index.target_length)
-        # The longer side is known, so the difference of the two sides tells the shorter one.
-        sort_key = index.input_length.astype(np.int64) - index.target_length
-        longest = int(lengths.max(initial=1))
-        limit = min(batching.max_length, longest) if training else longest
-        budget = batching.batch_tokens
-        boundaries = bucket_boundaries(batching.min_bucket, limit, batching.bucket_growth)
-    return BatchPlan(lengths, budget=budget, boundaries=boundaries, seed=seed, problem=problem, sort_key=sort_key)
+    costs = spec.batch_costs(index, batching, modalities, training=training)
+    return BatchPlan(
+        costs.lengths,
+        budget=costs.budget,
+        boundaries=costs.boundaries,
+        seed=seed,
+        problem=problem,
+        sort_key=costs.sort_key,
+        limit=costs.limit,
+    )

@@ -1,92 +1,43 @@
-"""TFRecord shards without TensorFlow: names, framing, and random access by an index.
-
-A record in a file is: length (8 bytes, little endian), masked CRC-32C of the length (4), payload, masked CRC-32C of
-the payload (4). The payload is a serialized tf.train.Example.
-"""
+"""The index of a split's shards: random access to records, and the lengths of their sides."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import pathlib
-import re
-import struct
-import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.records import example_proto
-from t2t_multimodel.data.records.crc32c import masked_crc32c, masked_crc32c_of_length
+from t2t_multimodel.data.records.tfrecord import HEADER_BYTES, scan, shard_paths
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.errors import DataError
 
-HEADER_BYTES = 12
-FOOTER_BYTES = 4
-_HEADER = struct.Struct("<QI")
-_FOOTER = struct.Struct("<I")
+# Feature name and width (values in one unit of length) of the input and of the target.
+Sides = tuple[tuple[str, int], tuple[str, int]]
+
 _INDEX_VERSION = 1
-_CHECK_BYTES = 1 << 24
 _INPUTS = ("inputs", "waveforms")
 _TARGETS = ("targets", "image/class/label")
 
 
-def frame(payloads: Sequence[bytes]) -> list[bytes]:
-    """The payloads as records of a TFRecord file."""
-    checks = masked_crc32c(payloads).tolist()
-    return [
-        _HEADER.pack(len(payload), masked_crc32c_of_length(len(payload))) + payload + _FOOTER.pack(check)
-        for payload, check in zip(payloads, checks)
-    ]
-
-
-def shard_name(problem: str, split: str, shard: int, count: int) -> str:
-    """``problem-train-00000-of-00010``."""
-    return f"{problem}-{split}-{shard:05d}-of-{count:05d}"
-
-
-def shard_paths(data_dir: str | os.PathLike, problem: str, split: str) -> list[pathlib.Path]:
-    """All shards of one split, in order.
-
-    Raises:
-        DataError: there are none, one is missing, or sets of different sizes lie side by side.
-    """
-    folder = pathlib.Path(data_dir)
-    pattern = re.compile(rf"{re.escape(problem)}-{split}-(\d{{5}})-of-(\d{{5}})")
-    names = sorted(path.name for path in folder.glob(f"{problem}-{split}-*-of-*")) if folder.is_dir() else []
-    matches = [match for match in map(pattern.fullmatch, names) if match]
-    if not matches:
-        raise DataError(f"{folder} holds no {split} shards of {problem}; run t2t-datagen --problem={problem}")
-    counts = sorted({int(match[2]) for match in matches})
-    if len(counts) > 1:
-        raise DataError(f"{folder} holds {problem}-{split} in sets of {counts} shards; remove all but one set")
-    present = {int(match[1]) for match in matches}
-    for shard in range(counts[0]):
-        if shard not in present:
-            name = shard_name(problem, split, shard, counts[0])
-            raise DataError(f"shard {folder / name} is missing; run t2t-datagen --problem={problem} again")
-    return [folder / shard_name(problem, split, shard, counts[0]) for shard in range(counts[0])]
-
-
-def print_warning(line: str) -> None:
-    """Writes one line to stderr."""
-    print(f"warning: {line}", file=sys.stderr, flush=True)
-
-
 class RecordIndex:
-    """Where every record of a split lies and how long its two sides are.
+    """Position of each record of a split in its shard, and the lengths of its two sides.
 
     Attributes:
         paths: the shards.
         file: `[records]` int32, index into `paths`.
         offset: `[records]` int64, first byte of the payload.
         length: `[records]` int32, bytes of the payload.
-        input_length: `[records]` int32: ids, samples, or 1 for a picture.
+        input_length: `[records]` int32: ids, samples, or 1 for an image.
         target_length: `[records]` int32: ids, the end id included; 1 for a class.
-        skipped: number of damaged places left out; after a damaged length the rest of its file is one of them.
+        skipped: number of damaged records left out; the rest of a file after a damaged length counts as one.
     """
 
     _ARRAYS = {
@@ -127,29 +78,39 @@ class RecordIndex:
         strict: bool = False,
         warn: Callable[[str], None] = print_warning,
         mapper: Callable[..., Iterable] = map,
+        sides: Sides | None = None,
     ) -> RecordIndex:
         """The index of one split, from `<problem>-<split>.index.npz` or else from the shards themselves.
 
-        The file is used only if sizes and times of the shards are those it was made from. Where `data_dir` cannot
-        be written the index stays in memory.
+        The file is used only if the shards still have the sizes and times it was made from. Where `data_dir` cannot
+        be written, the index stays in memory.
 
         Args:
             data_dir: folder of the shards.
             problem: name of the problem.
             split: ``"train"``, ``"dev"`` or ``"test"``.
             strict: a damaged record is an error instead of being skipped and counted.
-            warn: called with one line for each damaged place.
-            mapper: takes the place of `map` over the shards, e.g. to read them in several processes.
+            warn: called with one line for each damaged record.
+            mapper: used instead of `map` over the shards, for example to read them in several processes.
+            sides: feature name and width of the input, then of the target. The length of a side is the number of
+                the feature's values divided by the width, rounded down; an encoded image is one value. None takes
+                the names of Tensor2Tensor (`inputs` or `waveforms`; `targets` or `image/class/label`) with width 1.
+                A side whose feature is missing has length 1.
 
         Raises:
             DataError: shards are missing, or `strict` and damaged.
+
+        Example:
+            >>> index = RecordIndex.load_or_build("data", "mini_caption", "dev")
+            >>> payloads = index.read([0, 1])  # two serialized tf.train.Example
+            >>> index = RecordIndex.load_or_build("data", "speech", "dev", sides=(("filterbanks", 80), ("targets", 1)))
         """
         paths = shard_paths(data_dir, problem, split)
         file = _index_path(data_dir, problem, split)
         stamps = _stamps(paths)
         index = cls._load(file, paths, stamps)
         if index is None or (strict and index.skipped):
-            index = cls.build(paths, strict, warn, mapper)
+            index = cls.build(paths, strict, warn, mapper, sides)
             index._save(file, stamps)
         elif index.skipped:
             warn(f"{problem}-{split}: {index.skipped} damaged records are skipped; generate the data again")
@@ -162,10 +123,11 @@ class RecordIndex:
         strict: bool = False,
         warn: Callable[[str], None] = print_warning,
         mapper: Callable[..., Iterable] = map,
+        sides: Sides | None = None,
     ) -> RecordIndex:
-        """Reads and checks all records of `paths`; arguments as for `load_or_build`."""
+        """Reads and checks all records of `paths`; the other arguments are those of `load_or_build`."""
         skipped, tables = 0, []
-        for table, damage in mapper(_index_file, paths):
+        for table, damage in mapper(functools.partial(_index_file, sides=sides), paths):
             for line in damage:
                 if strict:
                     raise DataError(f"{line}; generate the data again, or run without --strict to skip it")
@@ -181,7 +143,7 @@ class RecordIndex:
         Args:
             paths: the shards.
             tables: for each shard `[records, 4]` offset and length of the payload, lengths of the two sides.
-            skipped: number of damaged places.
+            skipped: number of damaged records.
         """
         numbered = [np.insert(table, 0, number, axis=1) for number, table in enumerate(tables)]
         joined = np.concatenate(numbered) if numbered else np.zeros((0, 5), np.int64)
@@ -245,8 +207,8 @@ class RecordIndex:
             return None
 
 
-def _index_file(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
-    """`[records, 4]` offset, length and lengths of the sides; and a line for each damaged place."""
+def _index_file(path: pathlib.Path, sides: Sides | None) -> tuple[np.ndarray, list[str]]:
+    """`[records, 4]` offset, length and lengths of the sides; and a line for each damaged record."""
     rows: list[tuple[int, int, int, int]] = []
     damage: list[str] = []
     for offset, payload in scan(path, damage.append):
@@ -255,65 +217,19 @@ def _index_file(path: pathlib.Path) -> tuple[np.ndarray, list[str]]:
         except (ValueError, UnicodeDecodeError) as error:
             damage.append(f"{path}: record at byte {offset - HEADER_BYTES} is no tf.train.Example ({error})")
             continue
-        rows.append((offset, len(payload), _first(counts, _INPUTS), _first(counts, _TARGETS)))
+        rows.append((offset, len(payload), *_side_lengths(counts, sides)))
     return np.array(rows, np.int64).reshape(-1, 4), damage
 
 
-def scan(path: str | os.PathLike, damaged: Callable[[str], None]) -> Iterator[tuple[int, bytes]]:
-    """Reads a TFRecord file from its beginning to its end.
-
-    Args:
-        path: the file.
-        damaged: called with one line, naming file and offset, for every place that cannot be read. After a wrong
-            length nothing more can be found in the file.
-
-    Yields:
-        (offset, payload) of every sound record; the offset is that of the payload.
-    """
-    for batch, problem in _batches(path):
-        checks = masked_crc32c([payload for _, payload, _ in batch]).tolist()
-        for (offset, payload, stored), check in zip(batch, checks):
-            if stored == check:
-                yield offset, payload
-            else:
-                damaged(f"{path}: record at byte {offset - HEADER_BYTES} has a wrong checksum")
-        if problem:
-            damaged(problem)
-
-
-def _batches(path: str | os.PathLike) -> Iterator[tuple[list[tuple[int, bytes, int]], str | None]]:
-    """Yields lists of (offset, payload, stored checksum) and, at last, what stopped the reading."""
-    batch: list[tuple[int, bytes, int]] = []
-    pending = at = 0
-    total = os.path.getsize(path)
-    with open(path, "rb", buffering=1 << 20) as file:
-        while header := file.read(HEADER_BYTES):
-            if len(header) < HEADER_BYTES:
-                yield batch, f"{path}: the file is cut inside the record at byte {at}"
-                return
-            length, check = _HEADER.unpack(header)
-            if check != masked_crc32c_of_length(length):
-                yield batch, f"{path}: record at byte {at} has a damaged length; the rest of the file is lost"
-                return
-            end = at + HEADER_BYTES + length + FOOTER_BYTES
-            if end > total:
-                yield batch, f"{path}: the file is cut inside the record at byte {at}"
-                return
-            payload = file.read(length)
-            batch.append((at + HEADER_BYTES, payload, _FOOTER.unpack(file.read(FOOTER_BYTES))[0]))
-            at, pending = end, pending + length
-            if pending >= _CHECK_BYTES or len(batch) >= 10_000:
-                yield batch, None
-                batch, pending = [], 0
-    yield batch, None
+def _side_lengths(counts: dict[str, int], sides: Sides | None) -> list[int]:
+    """Lengths of the input and of the target; 1 where a side's feature is missing."""
+    if sides is None:
+        return [next((counts[name] for name in names if name in counts), 1) for names in (_INPUTS, _TARGETS)]
+    return [counts[name] // width if name in counts else 1 for name, width in sides]
 
 
 def _index_path(data_dir: str | os.PathLike, problem: str, split: str) -> pathlib.Path:
     return pathlib.Path(data_dir) / f"{problem}-{split}.index.npz"
-
-
-def _first(counts: dict[str, int], names: tuple[str, ...]) -> int:
-    return next((counts[name] for name in names if name in counts), 1)
 
 
 def _stamps(paths: Sequence[pathlib.Path]) -> np.ndarray:

@@ -9,11 +9,12 @@ import tensorflow as tf
 
 from t2t_multimodel.layers.conv_step import ConvStep2D
 from t2t_multimodel.layers.dense import Dense
+from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.xception import ConvRes
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
-class ClassLabelModality(keras.layers.Layer):
+class ClassLabelModality(ExplicitMaskLayer):
     """Body output to class logits (paper, section 2.5.3).
 
     One ConvRes block with stride 2, ConvSteps, the mean over all positions of the ReLU, and a pointwise product.
@@ -26,6 +27,7 @@ class ClassLabelModality(keras.layers.Layer):
 
     Call arguments:
         x: `[batch, height, width, depth]`.
+        mask: `[batch, height]`, true at valid rows, or None where all are; padding changes nothing.
 
     Returns:
         logits `[batch, num_classes]`.
@@ -51,11 +53,18 @@ class ClassLabelModality(keras.layers.Layer):
         self.classifier.build((None, channels))
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        x = self.residual(x)
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        x = self.residual(x, mask=mask)
+        if mask is None:
+            for step in self.steps:
+                x = step(x)
+            return self.classifier(tf.reduce_mean(tf.nn.relu(x), axis=[1, 2]))
+        valid = tf.cast(mask[:, :: self.residual.strides[0]], x.dtype)[:, :, tf.newaxis, tf.newaxis]
         for step in self.steps:
-            x = step(x)
-        return self.classifier(tf.reduce_mean(tf.nn.relu(x), axis=[1, 2]))
+            x = step(x * valid)
+        count = tf.reduce_sum(valid, axis=[1, 2]) * tf.cast(tf.shape(x)[2], x.dtype)
+        total = tf.reduce_sum(tf.nn.relu(x) * valid, axis=[1, 2])
+        return self.classifier(total / tf.maximum(count, 1.0))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)

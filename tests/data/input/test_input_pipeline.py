@@ -7,7 +7,7 @@ import pytest
 from t2t_multimodel import registry
 from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.records import example_proto
-from t2t_multimodel.data.records.index import frame, scan, shard_name
+from t2t_multimodel.data.records.tfrecord import frame, scan, shard_name
 from t2t_multimodel.errors import DataError
 
 

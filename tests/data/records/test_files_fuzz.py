@@ -9,7 +9,8 @@ import pytest
 
 from t2t_multimodel.data.metadata import Metadata, SplitStats
 from t2t_multimodel.data.records import example_proto
-from t2t_multimodel.data.records.index import RecordIndex, frame
+from t2t_multimodel.data.records.index import RecordIndex
+from t2t_multimodel.data.records.tfrecord import frame
 from t2t_multimodel.data.vocabulary.load import load_vocabulary
 from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary

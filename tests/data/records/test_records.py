@@ -1,22 +1,23 @@
 import contextlib
 import os
 import pathlib
+import pickle
 import random
 import struct
 
+import google_crc32c
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2t_multimodel.data.records import crc32c, example_proto
-from t2t_multimodel.data.records import index as records
+from t2t_multimodel.data.records import example_proto, tfrecord
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.errors import DataError
 
 
 def _write(path: pathlib.Path, payloads: list[bytes]) -> None:
-    path.write_bytes(b"".join(records.frame(payloads)))
+    path.write_bytes(b"".join(tfrecord.frame(payloads)))
 
 
 def _example(number: int, extra: int = 0) -> bytes:
@@ -32,8 +33,8 @@ def _write_split(folder: pathlib.Path, shards: int = 3, each: int = 4, name: str
 
 def test_crc_of_known_vectors_and_all_lengths():
     # RFC 3720, B.4
-    assert int(crc32c.crc32c([b"123456789"])[0]) == 0xE3069283
-    assert crc32c.crc32c([bytes(32), b"\xff" * 32, bytes(range(32)), b""]).tolist() == [
+    assert _unmasked([b"123456789"]) == [0xE3069283]
+    assert _unmasked([bytes(32), b"\xff" * 32, bytes(range(32)), b""]) == [
         0x8A9136AA,
         0x62A8AB43,
         0x46DD794E,
@@ -41,7 +42,18 @@ def test_crc_of_known_vectors_and_all_lengths():
     ]
     rng = random.Random(0)
     data = [rng.randbytes(length) for length in [*range(300), 511, 512, 513, 4096, 5000]]
-    assert crc32c.crc32c(data).tolist() == [_bytewise(one) for one in data]
+    assert _unmasked(data) == [_bytewise(one) for one in data]
+
+
+def _unmasked(payloads: list[bytes]) -> list[int]:
+    """CRC-32C as it is before TFRecord's mask."""
+    rotated = [(check - 0xA282EAD8) & 0xFFFFFFFF for check in tfrecord.masked_crc32c(payloads).tolist()]
+    return [(check << 15 | check >> 17) & 0xFFFFFFFF for check in rotated]
+
+
+def test_checksums_are_computed_in_c():
+    # The Python fallback of google-crc32c makes generation some hundred times slower.
+    assert google_crc32c.implementation == "c"
 
 
 def _bytewise(data: bytes) -> int:
@@ -105,18 +117,18 @@ def test_tensorflow_reads_and_writes_the_same(tmp_path):
 
 def test_shard_paths(tmp_path):
     with pytest.raises(DataError, match="t2t-datagen --problem=toy"):
-        records.shard_paths(tmp_path, "toy", "train")
+        tfrecord.shard_paths(tmp_path, "toy", "train")
     _write_split(tmp_path)
     (tmp_path / "toy-train.index.npz").write_bytes(b"")
     (tmp_path / "toy-train-extra").write_bytes(b"")
-    names = [path.name for path in records.shard_paths(tmp_path, "toy", "train")]
+    names = [path.name for path in tfrecord.shard_paths(tmp_path, "toy", "train")]
     assert names == [f"toy-train-{shard:05d}-of-00003" for shard in range(3)]
     (tmp_path / names[1]).unlink()
     with pytest.raises(DataError, match="toy-train-00001-of-00003 is missing"):
-        records.shard_paths(tmp_path, "toy", "train")
+        tfrecord.shard_paths(tmp_path, "toy", "train")
     (tmp_path / "toy-train-00000-of-00001").write_bytes(b"")
     with pytest.raises(DataError, match="sets of"):
-        records.shard_paths(tmp_path, "toy", "train")
+        tfrecord.shard_paths(tmp_path, "toy", "train")
 
 
 def test_index_gives_random_access_and_lengths(tmp_path):
@@ -140,6 +152,19 @@ def test_lengths_of_sound_pictures_and_classes(tmp_path):
     assert index.input_length.tolist() == [50, 1, 1] and index.target_length.tolist() == [2, 3, 1]
 
 
+def test_lengths_by_given_sides(tmp_path):
+    filters = {"filterbanks": np.zeros(170, np.float32), "words": [3] * 7, "targets": [9, 9, 9, 1]}
+    image = {"picture": b"x" * 99, "words": [1]}
+    _write(tmp_path / "toy-dev-00000-of-00001", [example_proto.serialize(row) for row in (filters, image)])
+    for mapper in (map, lambda function, items: map(pickle.loads(pickle.dumps(function)), items)):
+        (tmp_path / "toy-dev.index.npz").unlink(missing_ok=True)
+        sides = (("filterbanks", 80), ("words", 1))
+        index = RecordIndex.load_or_build(tmp_path, "toy", "dev", sides=sides, mapper=mapper)
+        assert index.input_length.tolist() == [2, 1] and index.target_length.tolist() == [7, 1]
+    built = RecordIndex.build(index.paths, sides=(("picture", 1), ("words", 2)))
+    assert built.input_length.tolist() == [1, 1] and built.target_length.tolist() == [3, 0]
+
+
 def test_index_file_is_used_and_renewed(tmp_path, monkeypatch):
     payloads = _write_split(tmp_path)
     RecordIndex.load_or_build(tmp_path, "toy", "train").close()
@@ -159,7 +184,7 @@ def test_index_stays_in_memory_where_it_cannot_be_written(tmp_path, monkeypatch)
     def refuse(*args):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(records, "write_atomically", refuse)
+    monkeypatch.setattr("t2t_multimodel.data.records.index.write_atomically", refuse)
     assert len(RecordIndex.load_or_build(tmp_path, "toy", "train")) == 12
     assert not (tmp_path / "toy-train.index.npz").exists()
 
@@ -178,7 +203,7 @@ def test_damaged_length_loses_the_rest_of_the_file_only(tmp_path):
     payloads = _write_split(tmp_path)
     shard, warnings = tmp_path / "toy-train-00001-of-00003", []
     data = bytearray(shard.read_bytes())
-    at = len(records.frame([payloads[4]])[0])
+    at = len(tfrecord.frame([payloads[4]])[0])
     data[at] ^= 1
     shard.write_bytes(data)
     index = RecordIndex.load_or_build(tmp_path, "toy", "train", warn=warnings.append)
@@ -192,8 +217,8 @@ def test_damaged_length_loses_the_rest_of_the_file_only(tmp_path):
 
 def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path):
     payloads = [_example(number) for number in range(3)]
-    path, good = tmp_path / "toy-train-00000-of-00001", b"".join(records.frame(payloads))
-    ends = {0, *np.cumsum([len(frame) for frame in records.frame(payloads)]).tolist()}
+    path, good = tmp_path / "toy-train-00000-of-00001", b"".join(tfrecord.frame(payloads))
+    ends = {0, *np.cumsum([len(frame) for frame in tfrecord.frame(payloads)]).tolist()}
     for cut in range(len(good)):
         path.write_bytes(good[:cut])
         index = RecordIndex.build([path], warn=lambda line: None)

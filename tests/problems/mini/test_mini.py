@@ -11,11 +11,11 @@ from PIL import Image
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.problem import SPLITS, Source, parse_options
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import DataError, MultiModelError
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.mini.world import THINGS, Scene, generator, sample_scene
-from t2t_multimodel.text import trees
+from t2t_multimodel.text import bracket_files, linearization
 
 NAMES = [
     "mini_image_class",
@@ -166,8 +166,8 @@ def test_a_parse_is_presented_as_a_tree_with_its_words():
     problem = registry.problem("mini_parsing")
     (example,) = examples_of("mini_parsing", "dev", 1)
     shown = problem.present_output(example["targets"], "", example["inputs"])
-    tree = trees.parse_tree(shown)
-    assert tree.words() == example["inputs"].split() and trees.linearize(tree) == example["targets"]
+    tree = bracket_files.parse_tree(shown)
+    assert tree.words() == example["inputs"].split() and linearization.linearize(tree) == example["targets"]
     assert problem.count_repairs(example["targets"], example["inputs"]) == 0
 
 

@@ -156,12 +156,12 @@ def all_described_scenes():
                 yield scene, pattern
 
 
-@pytest.mark.parametrize("things,background,relation,pattern,english,german,french", GOLDEN)
-def test_sentences_equal_those_written_by_hand(things, background, relation, pattern, english, german, french):
+@pytest.mark.parametrize("things,background,relation,pattern,in_english,in_german,in_french", GOLDEN)
+def test_sentences_equal_those_written_by_hand(things, background, relation, pattern, in_english, in_german, in_french):
     scene = scene_of(things, background, relation)
-    assert english.sentence(scene, pattern) == english
-    assert german.sentence(scene, pattern) == german
-    assert french.sentence(scene, pattern) == french
+    assert english.sentence(scene, pattern) == in_english
+    assert german.sentence(scene, pattern) == in_german
+    assert french.sentence(scene, pattern) == in_french
 
 
 GOLDEN_TREES = {

@@ -1,0 +1,169 @@
+"""Reading and cleaning of bracket files, the text form of the Penn Treebank: ``(S (NP (DT The) (NN cat)) ...)``."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Iterator
+
+from t2t_multimodel.errors import BadExampleError
+from t2t_multimodel.text.trees import UNKNOWN_TAG, Tree, walk
+
+EMPTY_LABEL = "-NONE-"
+TOP_LABELS = frozenset({"", "TOP", "ROOT", "S1"})
+
+# ASCII blanks only: a no-break space belongs to its word.
+_TOKEN = re.compile(r"[()]|[^ \t\r\n\f\v()]+")
+_MARGIN = re.compile(r"^\(", re.MULTILINE)
+_INNER_OUTER_BRACKET = re.compile(r"\n\([ \t]*\(")
+_PLAIN_LABEL = re.compile(r"[^-=][^-=]*")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawTree:
+    """The text of one tree, perhaps malformed, and the 1-based line it starts on."""
+
+    text: str
+    line: int
+
+
+def split_trees(text: str) -> list[RawTree]:
+    """Cuts a bracket file into the texts of its trees.
+
+    Trees are cut where the brackets balance. Where they do not, or an unlabelled outer bracket stands in the first
+    column inside of a tree, every bracket in the first column starts anew, so that one malformed tree does not spoil
+    those after it; what is wrong is kept as a RawTree of its own, on which `parse_tree` raises.
+    """
+    pieces, balanced = _split_balanced(text, 1)
+    if balanced and not any(_INNER_OUTER_BRACKET.search(piece.text) for piece in pieces):
+        return pieces
+    starts = [match.start() for match in _MARGIN.finditer(text)]
+    bounds = sorted({0, *starts, len(text)})
+    pieces, line = [], 1
+    for start, end in itertools.pairwise(bounds):
+        chunk = text[start:end]
+        pieces.extend(_split_balanced(chunk, line)[0])
+        line += chunk.count("\n")
+    return pieces
+
+
+def _split_balanced(text: str, line: int) -> tuple[list[RawTree], bool]:
+    """Cuts at balanced brackets; a stray closing bracket is added to the tree before it, which makes that one bad."""
+    spans: list[tuple[int, int]] = []
+    depth, start, balanced = 0, 0, True
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if token == "(":
+            if depth == 0:
+                start = match.start()
+            depth += 1
+        elif depth == 0:
+            balanced = False
+            start = spans.pop()[0] if spans and token == ")" else match.start()
+            spans.append((start, match.end()))
+        elif token == ")":
+            depth -= 1
+            if depth == 0:
+                spans.append((start, match.end()))
+    if depth:
+        balanced = False
+        spans.append((start, len(text)))
+    pieces, position = [], 0
+    for start, end in spans:
+        line += text.count("\n", position, start)
+        position = start
+        pieces.append(RawTree(text[start:end], line))
+    return pieces, balanced
+
+
+def parse_tree(text: str) -> Tree:
+    """Parses one bracketed tree.
+
+    Raises:
+        BadExampleError: brackets do not balance, a bracket is empty, a word has no tag, or there is other text.
+    """
+    open_nodes: list[tuple[list[str], list[Tree | str]]] = []
+    root, previous = None, ""
+    for token in _TOKEN.findall(text):
+        if root is not None:
+            raise BadExampleError(f"unbalanced tree: {token[:20]!r} after its last closing bracket")
+        if token == "(":
+            open_nodes.append(([], []))
+        elif not open_nodes:
+            raise BadExampleError(f"unbalanced tree: {token[:20]!r} outside of brackets")
+        elif token == ")":
+            node = _node(*open_nodes.pop())
+            if open_nodes:
+                open_nodes[-1][1].append(node)
+            else:
+                root = node
+        else:
+            open_nodes[-1][previous != "("].append(token)
+        previous = token
+    if root is None:
+        raise BadExampleError(f"unbalanced tree: {len(open_nodes)} brackets are not closed")
+    return root
+
+
+def _node(label: list[str], children: list[Tree | str]) -> Tree:
+    name = label[0] if label else ""
+    if not children:
+        raise BadExampleError(f"malformed tree: bracket ({name[:20]}) holds nothing")
+    if len(children) > 1 and any(isinstance(child, str) for child in children):
+        raise BadExampleError(f"malformed tree: bracket ({name[:20]} ...) holds a word without a tag")
+    return Tree(name, tuple(children))
+
+
+def parse_trees(text: str) -> Iterator[Tree]:
+    """Parses all trees of a bracket file's text.
+
+    Raises:
+        BadExampleError: at the first malformed tree, with its number and line.
+    """
+    for number, raw in enumerate(split_trees(text), 1):
+        try:
+            yield parse_tree(raw.text)
+        except BadExampleError as error:
+            raise BadExampleError(f"tree {number} (line {raw.line}): {error}") from None
+
+
+def plain_label(label: str) -> str:
+    """A label without functional tags and indices: ``NP-SBJ-1`` and ``NP=2`` become ``NP``.
+
+    As evalb does, labels are cut at the first hyphen or equals sign; those that begin with one (``-LRB-``) stay, and
+    a double label (``ADVP|PRT``) is one label.
+    """
+    match = _PLAIN_LABEL.match(label)
+    return match.group() if match else label
+
+
+def clean(tree: Tree) -> Tree | None:
+    """Removes what parsers do not predict.
+
+    Empty elements (``-NONE-``) and the constituents they leave empty, functional tags and indices, unlabelled
+    brackets, and an outer TOP, ROOT or S1 above one tree are removed. Several trees below one outer bracket stay
+    together below ``TOP``.
+
+    Returns:
+        the tree, or None where no word is left.
+    """
+    levels: list[list[Tree | str]] = [[]]
+    for node, entering in walk(tree):
+        if isinstance(node, str):
+            levels[-1].append(node)
+        elif entering:
+            levels.append([])
+        else:
+            children = levels.pop()
+            if not children or node.label == EMPTY_LABEL:
+                continue
+            if node.label or isinstance(children[0], str):
+                children = [Tree(plain_label(node.label) or UNKNOWN_TAG, tuple(children))]
+            levels[-1].extend(children)
+    roots = levels[0]
+    while len(roots) == 1 and roots[0].label in TOP_LABELS and not roots[0].is_preterminal:
+        roots = list(roots[0].children)
+    if not roots:
+        return None
+    return roots[0] if len(roots) == 1 else Tree("TOP", tuple(roots))

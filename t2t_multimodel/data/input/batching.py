@@ -39,6 +39,10 @@ class BatchPlan:
         seed: of the order.
         problem: its name; the order differs between problems.
         sort_key: `[examples]`, close values where the lengths of the other side are close, or None.
+        limit: the greatest length for messages, with the hparam that sets it.
+
+    Attributes:
+        left_out: number of examples that are longer than the last boundary.
 
     Example:
         ```python
@@ -50,10 +54,6 @@ class BatchPlan:
         plan.batches_per_epoch  # 2: rows 0 and 1 in one batch, row 2 in the other
         plan.train_batch(0)  # the rows of the first batch
         ```
-        limit: the greatest length for messages, with the hparam that sets it.
-
-    Attributes:
-        left_out: how many examples are longer than the last boundary.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from t2t_multimodel import registry
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
 from t2t_multimodel.hparams.base import HParams
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, as_stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +51,8 @@ class MultiModel(keras.Model):
             targets are decoded token by token, ``targets`` int32 `[batch, time]`.
         inputs, targets: specs of the two sides.
         command: id of the command token, a scalar.
+        training: turns dropout and gate noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
     Returns:
         logits `[batch, time, vocab_size]`, or `[batch, classes]`.
@@ -88,20 +90,24 @@ class MultiModel(keras.Model):
         )
         self.built = True
 
-    def encode(self, spec: InputSpec, features: Mapping[str, tf.Tensor], rng: StepRandom | None = None) -> Encoded:
+    def encode(
+        self, spec: InputSpec, features: Mapping[str, tf.Tensor], training: bool = False, seed: Seed = None
+    ) -> Encoded:
         """Runs a modality net and the encoder.
 
         Args:
             spec: of the inputs.
             features: of `spec.parse_input`; with ``row_mask`` bool `[batch]`, rows that are false count in no expert's
                 load (a replica's filler rows).
-            rng: randomness of a training step, or None.
+            training: turns dropout and gate noise on.
+            seed: None, an int32 pair `[2]`, or a `SeedStream`.
         """
-        x, mask, grid = spec.embed(self.nets[spec.key], features, training=rng is not None, seed=rng)
+        seed = as_stream(seed)
+        x, mask, grid = spec.embed(self.nets[spec.key], features, training, seed)
         if "row_mask" in features:
             rows = tf.broadcast_to(features["row_mask"][:, None], tf.shape(x)[:2])
             mask = rows if mask is None else mask & rows
-        output, loss, load = self.encoder(x, mask=mask, rng=rng)
+        output, loss, load = self.encoder(x, mask=mask, training=training, seed=seed)
         return Encoded(Positions(output, mask, grid), loss, load)
 
     def decode(
@@ -110,7 +116,8 @@ class MultiModel(keras.Model):
         encoded: Encoded,
         targets: tf.Tensor,
         command: tf.Tensor,
-        rng: StepRandom | None = None,
+        training: bool = False,
+        seed: Seed = None,
     ):
         """Runs mixer and decoder, teacher-forced.
 
@@ -119,7 +126,8 @@ class MultiModel(keras.Model):
             encoded: the encoder's output.
             targets: ids `[batch, time]`; position t of the output sees the command and targets before t.
             command: id of the command token, a scalar.
-            rng: randomness of a training step, or None.
+            training: turns dropout and gate noise on.
+            seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
         Returns:
             `[batch, time, depth]`, the mixture's loss and load.
@@ -129,17 +137,27 @@ class MultiModel(keras.Model):
         token = tf.cast(tf.gather(self.commands.value, command), embedded.dtype)
         first = tf.broadcast_to(token[None, None, :], tf.concat([tf.shape(embedded)[:1], [1, tf.size(token)]], 0))
         shifted = tf.concat([first, embedded[:, :-1]], axis=1)
-        mixed = self.mixer(shifted, source, source_mask=source_mask, rng=rng)
-        target_mask = tf.not_equal(targets, spec.padding)
-        return self.decoder(mixed, source, target_mask=target_mask, source_mask=source_mask, rng=rng)
+        common = {"source_mask": source_mask, "training": training, "seed": as_stream(seed)}
+        mixed = self.mixer(shifted, source, **common)
+        return self.decoder(mixed, source, mask=tf.not_equal(targets, spec.padding), **common)
 
-    def call(self, features: Mapping[str, tf.Tensor], *, inputs: InputSpec, targets: TargetSpec, command=0, rng=None):
+    def call(
+        self,
+        features: Mapping[str, tf.Tensor],
+        *,
+        inputs: InputSpec,
+        targets: TargetSpec,
+        command: tf.Tensor | int = 0,
+        training: bool = False,
+        seed: Seed = None,
+    ) -> tf.Tensor:
         """Logits of a whole batch: `[batch, time, vocab_size]`, or `[batch, classes]`."""
-        encoded = self.encode(inputs, features, rng)
+        seed = as_stream(seed)
+        encoded = self.encode(inputs, features, training, seed)
         net = self.nets[targets.key]
         if not targets.autoregressive:
             return targets.logits(net, targets.classify(net, encoded.positions))
-        hidden, _, _ = self.decode(targets, encoded, features["targets"], command, rng)
+        hidden, _, _ = self.decode(targets, encoded, features["targets"], command, training, seed)
         shape = tf.shape(hidden)
         logits = targets.logits(net, tf.reshape(hidden, [-1, self.hparams.body.depth]))
         return tf.reshape(logits, [shape[0], shape[1], logits.shape[-1]])
@@ -166,9 +184,9 @@ class MultiModel(keras.Model):
         return cls(hparams, specs=[registry.spec_from_config(one) for one in config.pop("specs")], **config)
 
     def named_variables(self) -> dict[str, tf.Variable]:
-        """All variables by their path, the names under which checkpoints keep them."""
-        named = {variable.path: variable.value for variable in self.variables}
-        if len(named) != len(self.variables):
+        """All weights by their path, the names under which checkpoints keep them; seed generators are not kept."""
+        named = {variable.path: variable.value for variable in self.weights}
+        if len(named) != len(self.weights):
             raise ValueError("two variables of the model have the same path")
         return named
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import batch_signature
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.optimizers.adam import Adam
@@ -31,20 +31,22 @@ class Scores:
         return dict(vars(self))
 
 
-def _valid_outputs(model: MultiModel, task: Task, batch, rng) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
+def _valid_outputs(
+    model: MultiModel, task: Task, batch, training: bool = False, seed: Seed = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
     """Outputs, labels `[targets]` and rows `[targets]` of valid targets; mixtures' (loss, load).
 
     Outputs are hidden states `[targets, depth]` of autoregressive targets, else logits `[targets, classes]`.
     """
     inputs, spec, targets = task.problem.inputs, task.problem.targets, batch["targets"]
-    encoded = model.encode(inputs, batch, rng)
+    encoded = model.encode(inputs, batch, training, seed)
     mixtures = [(encoded.loss, encoded.load)]
     valid = tf.where(tf.not_equal(targets, spec.padding))
     if not spec.autoregressive:
         rows = valid[:, 0]
         outputs = spec.classify(model.nets[spec.key], encoded.positions)
         return tf.gather(outputs, rows), tf.gather(targets, rows), rows, mixtures
-    hidden, loss, load = model.decode(spec, encoded, targets, batch["command"], rng)
+    hidden, loss, load = model.decode(spec, encoded, targets, batch["command"], training, seed)
     mixtures.append((loss, load))
     flat = tf.cast(valid[:, 0] * tf.shape(targets, tf.int64)[1] + valid[:, 1], tf.int32)
     outputs = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), flat)
@@ -97,11 +99,11 @@ def make_train_step(
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group
         total = tf.maximum(tf.reduce_sum(tf.cast(tf.not_equal(batch["targets"], spec.padding), tf.float32)), 1.0)
-        rng = StepRandom(seed, step, replica)
+        stream = SeedStream(seed, step, replica)
         mine = {**_share(batch, spec.padding, replica, replicas), "command": command}
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            outputs, labels, _, mixtures = _valid_outputs(model, task, mine, rng)
+            outputs, labels, _, mixtures = _valid_outputs(model, task, mine, True, stream)
             loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
             loss /= total
             extra = tf.add_n([m[0] for m in mixtures]) / replicas
@@ -150,7 +152,7 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     @tf.function(autograph=False, input_signature=[signature, tf.TensorSpec([], tf.int32)])
     def eval_step(batch, command):
         rows = tf.shape(batch["targets"])[0]
-        outputs, labels, row_of, _ = _valid_outputs(model, task, {**batch, "command": command}, None)
+        outputs, labels, row_of, _ = _valid_outputs(model, task, {**batch, "command": command})
         spec = task.problem.targets
         return _score(spec.logits(model.nets[spec.key], outputs), labels, row_of, rows).as_dict()
 

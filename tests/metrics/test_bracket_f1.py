@@ -107,8 +107,9 @@ def test_exchanging_the_sides_exchanges_precision_and_recall(rng, length):
 
 
 def test_equals_pyevalb_on_random_trees():
-    scorer = pytest.importorskip("PYEVALB.scorer")
-    parser = pytest.importorskip("PYEVALB.parser")
+    reason = "pyevalb is not installed; pip install 't2t-multimodel[oracles]'"
+    scorer = pytest.importorskip("PYEVALB.scorer", reason=reason)
+    parser = pytest.importorskip("PYEVALB.parser", reason=reason)
     rng = random.Random(3)
     partly = 0
     for _ in range(150):

@@ -29,7 +29,8 @@ def corpus(seed, pictures=12):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_equals_the_authors_implementation(seed):
-    cider = pytest.importorskip("pycocoevalcap.cider.cider")
+    reason = "pycocoevalcap is not installed; pip install 't2t-multimodel[oracles]'"
+    cider = pytest.importorskip("pycocoevalcap.cider.cider", reason=reason)
     hypotheses, references = corpus(seed)
     mean, each = cider.Cider().compute_score(dict(enumerate(references)), {i: [h] for i, h in enumerate(hypotheses)})
     assert get("cider")(hypotheses, references)["cider"] == pytest.approx(mean)

@@ -73,7 +73,7 @@ class BatchPlan:
         buckets = np.searchsorted(boundaries, lengths, side="left")
         self.left_out = int(np.sum(buckets == len(boundaries)))
         if self.left_out == len(lengths):
-            raise DataError(f"every example of {problem} is longer than {limit}; raise it")
+            raise DataError(f"every example of {problem} is longer than {boundaries[-1]}; raise {limit}")
         self.buckets = {
             boundaries[b]: np.nonzero(buckets == b)[0] for b in range(len(boundaries)) if np.any(buckets == b)
         }

@@ -17,8 +17,8 @@ from t2t_multimodel.layers.xception import ConvRes
 class ClassLabelModality(ExplicitMaskLayer):
     """Body output to class logits (paper, section 2.5.3).
 
-    One ConvRes block with stride 2, ConvSteps, the mean over all positions of the ReLU, and a pointwise product.
-    The widths are multiples of depth, as in the authors' code.
+    One ConvRes block with stride 2 and a skip of 3x3, ConvSteps, the mean over all valid positions of the ReLU, and a
+    pointwise product. The widths are multiples of depth, as in the authors' code.
 
     Args:
         num_classes: classes.
@@ -38,7 +38,7 @@ class ClassLabelModality(ExplicitMaskLayer):
         self.num_classes, self.depth, self.widths = num_classes, depth, tuple(widths)
         sizes = self._sizes()
         policy = self.dtype_policy
-        self.residual = ConvRes(sizes[1], first_filters=sizes[0], dtype=policy, name="residual")
+        self.residual = ConvRes(sizes[1], first_filters=sizes[0], shortcut_kernel=(3, 3), dtype=policy, name="residual")
         self.steps = [ConvStep2D(size, dtype=policy, name=f"step_{i}") for i, size in enumerate(sizes[2:])]
         self.classifier = Dense(num_classes, use_bias=True, dtype=policy, name="classifier")
 
@@ -59,7 +59,7 @@ class ClassLabelModality(ExplicitMaskLayer):
             for step in self.steps:
                 x = step(x)
             return self.classifier(tf.reduce_mean(tf.nn.relu(x), axis=[1, 2]))
-        valid = tf.cast(mask[:, :: self.residual.strides[0]], x.dtype)[:, :, tf.newaxis, tf.newaxis]
+        valid = tf.cast(self.residual.output_mask(mask), x.dtype)[:, :, tf.newaxis, tf.newaxis]
         for step in self.steps:
             x = step(x * valid)
         count = tf.reduce_sum(valid, axis=[1, 2]) * tf.cast(tf.shape(x)[2], x.dtype)

@@ -1,5 +1,6 @@
 """docs/differences.md says what the registered sets say."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -44,3 +45,11 @@ def test_the_overrides_towards_the_code_of_2017_are_hparams():
     overrides = re.findall(r"`(\w+\.\w+=[\w.:]+)`", PAGE[PAGE.index("## Towards the code of 2017") :])
     assert len(overrides) >= 6
     registry.hparams("multimodel_base").override(",".join(overrides))
+
+
+def test_every_hparam_of_the_page_exists():
+    groups = "body|mixture|modalities|optimizer|batching|mixing|regularization"
+    named = set(re.findall(rf"`((?:{groups})\.\w+)[`=]", PAGE))
+    hparams = dataclasses.asdict(registry.hparams("multimodel_base"))
+    assert len(named) > 15
+    assert named <= {f"{group}.{name}" for group, values in hparams.items() for name in values}

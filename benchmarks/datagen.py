@@ -4,9 +4,9 @@
 
 Work: pairs of consecutive lines, each line encoded once. The peer's script is called with the text and a folder and
 prints one JSON object on its last line: `build_s` for the vocabulary, `encode_cold_s` for encoding every line once,
-and `generate_files_s` for writing one example a line, twice as many as there are pairs, so half of it is counted. Of
-ours everything is counted: reading, encoding, shuffling, and checking and indexing the finished shards. What is
-missing is skipped with a message.
+and `generate_files_s` for writing one example a line, twice as many as there are pairs, so half of it is counted. For
+this project everything is counted: reading, encoding, shuffling, and checking and indexing the finished shards. If
+the peer is missing, it is skipped with a message.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from t2t_multimodel.registry import register_problem
 
 @register_problem("benchmark_text")
 class BenchmarkText(Problem):
-    """Every line with the next."""
+    """Pairs of each line and the next."""
 
     inputs = SymbolSpec()
     targets = SymbolSpec()

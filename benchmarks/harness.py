@@ -1,4 +1,4 @@
-"""What the benchmarks of training share: a model with random batches, and the machine's limit."""
+"""Shared by the benchmarks of training: a model with random batches, and the machine's limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Bench:
     Attributes:
         model: the model.
         step: takes the number of a step, trains on one batch and gives the loss.
-        source_lengths, lengths: real positions of each row.
+        source_lengths, lengths: valid positions of each row.
         build_s, trace_s: seconds.
     """
 
@@ -34,7 +34,7 @@ class Bench:
 
 
 def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: int) -> Bench:
-    """A bench of text, captions or speech; `source` is tokens or frames, and unused for pictures."""
+    """A `Bench` of text, captions or speech; `source` is tokens or frames, and unused for images."""
     import numpy as np
     import tensorflow as tf
 
@@ -65,8 +65,8 @@ def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: 
         if kind == "caption":
             size = hparams.modalities.image_size or spec.size
             return {"inputs": tf.constant(rng.uniform(0, 255, (batch, size, size, 3)), tf.float32)}
-        sound = rng.normal(size=(batch, source, hparams.modalities.audio_bands))
-        return {"inputs": tf.constant(sound, tf.float32), "input_length": tf.fill([batch], source)}
+        frames = rng.normal(size=(batch, source, hparams.modalities.audio_bands))
+        return {"inputs": tf.constant(frames, tf.float32), "input_length": tf.fill([batch], source)}
 
     def step(number: int) -> float:
         data = {**features(), "targets": tf.constant(rng.integers(2, vocab, (batch, target)), tf.int32)}
@@ -104,7 +104,7 @@ def peak_mb() -> float:
 
 
 def in_process(benchmark: str, arguments: Sequence[str]) -> dict:
-    """Runs a benchmark in a process of its own and gives the JSON object on its last line."""
+    """Runs a benchmark in a new process and returns the JSON object on its last line."""
     command = [sys.executable, "-m", "benchmarks", benchmark, *arguments, f"--started={time.time()}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

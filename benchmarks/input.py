@@ -2,7 +2,7 @@
 
     python -m benchmarks input --data_dir=data/mini --problem=mini --hparams_set=multimodel_mini
 
-Streamed and cached steps take turns on batches of the same shapes, so that the machine's moods reach both.
+Streamed and cached steps take turns on batches of the same shapes, so that changes of the machine's speed reach both.
 """
 
 from __future__ import annotations

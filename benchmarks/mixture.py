@@ -2,9 +2,9 @@
 
     python -m benchmarks mixture --experts=30,60,240
 
-Both have the residual connection and the normalisation. Routing is even (random choices) or skewed: the experts' shares
-follow Zipf's law. What touching all weights costs in any case is stated beside: each is read forward and backward,
-and its gradient is written.
+Both have the residual connection and the normalisation. Routing is even (random choices) or skewed: the shares of the
+experts follow Zipf's law. One column is the unavoidable cost of all weights: each is read in the forward and the
+backward pass, and its gradient is written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(experts: int, tokens: int, depth: int, hidden: int, k: int, repeats: int) -> dict[str, float]:
-    """Median seconds of the dense layer, the mixture evenly and skewedly routed, and of touching all weights."""
+    """Median seconds of the dense layer, of the mixture with even and skewed routing, and of touching all weights."""
     import tensorflow as tf
 
     from t2t_multimodel.layers.mixture import MixtureOfExperts
@@ -72,7 +72,7 @@ def zipf_choices(experts: int, tokens: int, k: int, exponent: float):
 
 
 class _FixedGate:
-    """The layer's gate, whose work is done, with the choices replaced by given ones."""
+    """Runs the gate of the layer, but replaces its choices by given ones."""
 
     def __init__(self, gate, choices):
         self._gate, self._choices = gate, choices

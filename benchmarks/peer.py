@@ -1,10 +1,10 @@
-"""Train steps on text beside Tensor2Tensor 1.9.0's sets of the same names, in turn in one run.
+"""Train steps on text, compared with Tensor2Tensor 1.9.0's sets of the same names, in turn in one run.
 
     python -m benchmarks peer --sets=multimodel_tiny,multimodel_base --peer_python=PYTHON --peer_script=FILE
 
 Equal depth, batch, lengths and vocabulary. The peer's script builds its model in training mode, takes steps on random
 ids, and prints one JSON object on its last line: `step_s_median`, `nonpad_target_tokens_per_s`, `peak_rss_mb`,
-`params_total`, `steps`. What is missing is skipped with a message.
+`params_total`, `steps`. If the peer is missing, it is skipped with a message.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--target", type=int, default=64)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1, help="how often both take their turn; medians are given")
-    parser.add_argument("--hparams", default="", help="overrides of ours")
+    parser.add_argument("--hparams", default="", help="overrides of this project's set")
     options = parser.parse_args(arguments)
     print("| set | measure | ours | peer | ours better by |", "|---|---|---|---|---|", sep="\n")
     for name in options.sets.split(","):
@@ -48,7 +48,7 @@ def medians(rows: Sequence[dict[str, float] | None]) -> dict[str, float] | None:
 
 
 def measure_ours(name: str, options: argparse.Namespace) -> dict[str, float]:
-    """Ours, in a process of its own."""
+    """Measures this project in a new process."""
     flags = [f"--hparams_set={name}", f"--hparams={options.hparams}", f"--batch={options.batch}"]
     flags += [f"--source={options.source}", f"--target={options.target}", f"--steps={options.steps}"]
     row = harness.in_process("train_step", [*flags, "--variant=as_commands"])
@@ -86,7 +86,7 @@ def measure_peer(name: str, options: argparse.Namespace) -> dict[str, float] | N
 
 
 def report(name: str, ours: dict[str, float], peer: dict[str, float] | None) -> str:
-    """Rows of the table; above 1 in the last column is in our favour."""
+    """Rows of the table; above 1 in the last column, this project is better."""
     rows = []
     for measure, value in ours.items():
         theirs = peer[measure] if peer else None

@@ -1,4 +1,4 @@
-"""What a wall-clock budget of training buys: ours on the ids, batches and clock of a protocol shared with peers.
+"""Quality after a stated time of training, on the ids, batches and clock of a protocol shared with peers.
 
     python -m benchmarks quality --protocol=FOLDER --data=FOLDER --task=translation --marks=300,600 --out=FILE
 

@@ -1,4 +1,4 @@
-"""How soon work begins: `t2t-trainer --help`, and the first finished step of a run.
+"""Time until work begins: `t2t-trainer --help`, and the first finished step of a run.
 
 python -m benchmarks start --data_dir=data/mini --problem=mini --hparams_set=multimodel_mini
 """

@@ -2,8 +2,8 @@
 
     python -m benchmarks train_step --hparams_set=multimodel_base --kind=text --batch=32 --source=64 --target=64
 
-Random data without padding, so that all positions are real. Each variant of the process' settings runs in a process of
-its own, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
+Random data without padding, so that all positions are valid. Each variant of the process' settings runs in a new
+process, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--hparams", default="")
     parser.add_argument("--kind", choices=("text", "caption", "speech"), default="text")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--source", type=int, default=64, help="tokens, or frames of sound; unused for captions")
+    parser.add_argument("--source", type=int, default=64, help="tokens, or frames of audio; unused for captions")
     parser.add_argument("--target", type=int, default=64)
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--steps", type=int, default=5)

@@ -1,1 +1,1 @@
-"""One module per corpus: problem declarations and the readers they use."""
+"""Problem declarations, one module for each corpus, and the readers that they share."""

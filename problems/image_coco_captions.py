@@ -1,4 +1,4 @@
-"""COCO 2014 captions: the official zips read in place, or the folders they unpack to."""
+"""COCO 2014 captions: reads the official zips without unpacking them, or their unpacked folders."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _ANNOTATION_ZIPS = ("annotations_trainval2014.zip", "captions_train-val2014.zip"
 
 @register_problem("image_coco_captions")
 class ImageCocoCaptions(Problem):
-    """Photographs to English captions, five a picture, each an example; the test captions are not public.
+    """Photographs to English captions. Each of the five captions of an image is an example. The test
+    captions are not public.
 
-    The examples of one picture follow each other and share ``meta/image_id``, by which evaluation groups references.
+    The examples of an image follow each other and share ``meta/image_id``, by which evaluation groups references.
     """
 
     inputs = ImageSpec(size=224)
@@ -36,22 +37,22 @@ class ImageCocoCaptions(Problem):
     )
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Captions, pictures in the order of the annotation file; what lacks its counterpart is dropped."""
+        """Examples in the order of the annotation file; captions whose image is missing are dropped."""
         folder = self.require_source(source)
         if split not in _FOLDERS:
             return
-        pictures = _pictures(folder, _FOLDERS[split], source)
+        images = _images(folder, _FOLDERS[split], source)
         annotations, where = _annotations(folder, _FOLDERS[split], source)
-        if pictures is None and annotations is None and split == "dev":
+        if images is None and annotations is None and split == "dev":
             return
-        if pictures is None or annotations is None:
-            lacking = f"{_FOLDERS[split]}.zip" if pictures is None else _ANNOTATION_ZIPS[0]
+        if images is None or annotations is None:
+            lacking = f"{_FOLDERS[split]}.zip" if images is None else _ANNOTATION_ZIPS[0]
             raise SourceError(f"{folder} holds no {lacking}; {self.source_help}")
         files, captions = parse_annotations(annotations, where, source)
         for image_id, file_name in files.items():
             if not captions.get(image_id):
                 continue
-            data = _read(pictures, f"{_FOLDERS[split]}/{file_name}", len(captions[image_id]), source)
+            data = _read(images, f"{_FOLDERS[split]}/{file_name}", len(captions[image_id]), source)
             if data is None:
                 continue
             for caption in captions[image_id]:
@@ -59,20 +60,20 @@ class ImageCocoCaptions(Problem):
 
 
 def parse_annotations(data: bytes, where: str, source: Source) -> tuple[dict[int, str], dict[int, list[str]]]:
-    """File name and captions of each image id; what is malformed or belongs to no listed image is dropped.
+    """File name and captions of each image id; malformed entries and captions of unknown images are dropped.
 
     Args:
         data: the JSON file.
-        where: its place, for messages.
+        where: path of the file, for messages.
         source: receives what is dropped.
 
     Raises:
-        SourceError: it is no annotation file.
+        SourceError: it is not an annotation file.
     """
     try:
         content = json.loads(text_of(data))
     except (ValueError, RecursionError):
-        raise SourceError(f"{where} is no JSON; get the annotations again") from None
+        raise SourceError(f"{where} is not JSON; get the annotations again") from None
     images = content.get("images") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(images, list) or not isinstance(annotations, list):
@@ -85,11 +86,11 @@ def parse_annotations(data: bytes, where: str, source: Source) -> tuple[dict[int
             source.drop("malformed image entry", f"{where}: images[{number}]")
     captions: dict[int, list[str]] = {}
     for number, entry in enumerate(annotations):
-        place = f"{where}: annotations[{number}]"
+        location = f"{where}: annotations[{number}]"
         if not _is_record(entry, "image_id", "caption") or not entry["caption"].strip():
-            source.drop("malformed annotation", place)
+            source.drop("malformed annotation", location)
         elif entry["image_id"] not in files:
-            source.drop("caption of an image that is not listed", f"{place}, image {entry['image_id']}")
+            source.drop("caption of an image that is not listed", f"{location}, image {entry['image_id']}")
         else:
             captions.setdefault(entry["image_id"], []).append(" ".join(entry["caption"].split()))
     return files, captions
@@ -99,7 +100,7 @@ def _is_record(entry: Any, number: str, text: str) -> bool:
     return isinstance(entry, dict) and type(entry.get(number)) is int and isinstance(entry.get(text), str)
 
 
-def _pictures(folder: pathlib.Path, name: str, source: Source) -> ZipReader | FolderReader | None:
+def _images(folder: pathlib.Path, name: str, source: Source) -> ZipReader | FolderReader | None:
     path = nearest(folder, f"{name}.zip")
     if path is not None:
         return ZipReader(path, source)
@@ -108,7 +109,7 @@ def _pictures(folder: pathlib.Path, name: str, source: Source) -> ZipReader | Fo
 
 
 def _annotations(folder: pathlib.Path, name: str, source: Source) -> tuple[bytes | None, str]:
-    """The captions' JSON of one split and its place; None if there is none."""
+    """The JSON file of one split's captions and where it lies; None if there is none."""
     member = f"annotations/captions_{name}.json"
     for pattern in _ANNOTATION_ZIPS:
         path = nearest(folder, pattern)
@@ -122,13 +123,13 @@ def _annotations(folder: pathlib.Path, name: str, source: Source) -> tuple[bytes
     return (None, "") if path is None else (path.read_bytes(), str(path))
 
 
-def _read(pictures: ZipReader | FolderReader, name: str, captions: int, source: Source) -> bytes | None:
-    """The checked picture, or None; each of its captions then counts as dropped."""
+def _read(images: ZipReader | FolderReader, name: str, captions: int, source: Source) -> bytes | None:
+    """The checked image. If it is bad, the result is None, and each of its captions counts as dropped."""
     try:
-        if name not in pictures:
+        if name not in images:
             raise BadExampleError("image file is missing")
-        return image_io.normalise(pictures.read(name))[0]
+        return image_io.normalise(images.read(name))[0]
     except BadExampleError as error:
         for _ in range(captions):
-            source.drop(str(error), pictures.where(name))
+            source.drop(str(error), images.where(name))
         return None

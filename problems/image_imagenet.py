@@ -1,6 +1,6 @@
-"""ImageNet, ILSVRC2012: the official tars, streamed in place, and the labels beside them.
+"""ImageNet, ILSVRC2012: streams the official tars without unpacking them, and reads the labels beside them.
 
-Labels are places in the sorted list of synsets, as in Keras and Tensor2Tensor, not ILSVRC2012_IDs.
+A label is the index in the sorted list of synsets, as in Keras and Tensor2Tensor, not the ILSVRC2012_ID.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ImageImagenet(Problem):
     )
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Pictures in the order of their files: by synset in train, by number in dev."""
+        """Images in the order of their files: by synset in train, by number in dev."""
         folder = self.require_source(source)
         if split == "test":
             return
@@ -94,7 +94,7 @@ def synsets(folder: pathlib.Path, source: Source) -> list[str]:
         found = sorted(record["WNID"] for record in _devkit_records(folder, source))
         found = found or _synsets_of_train(folder, source)
     if not all(_SYNSET.fullmatch(synset) for synset in found):
-        raise SourceError(f"{path} holds lines that are no WordNet ids (n01440764); get the file again")
+        raise SourceError(f"{path} holds lines that are not WordNet ids such as n01440764; get the file again")
     found = list(dict.fromkeys(found))
     if not 0 < len(found) <= _CLASSES:
         raise SourceError(f"{folder} has {len(found)} classes, 1 to {_CLASSES} are expected; add {_SYNSET_LIST}")
@@ -153,7 +153,7 @@ def _is_image(name: str) -> bool:
 
 
 def _synset_of_train(member: Member) -> str | None:
-    """The synset by the nested tar, else by the file's name or the path it was found at."""
+    """The synset in the name of the nested tar, else in the file's name or path."""
     for text in (member.parent, member.name.rpartition("/")[2], member.where):
         match = _SYNSET.search(text)
         if match:
@@ -162,7 +162,7 @@ def _synset_of_train(member: Member) -> str | None:
 
 
 def _synset_of_val(folder: pathlib.Path, source: Source) -> Callable[[Member], str | None]:
-    """A function from a validation picture to its synset: by its number in the ground truth, folder or name."""
+    """A function that finds the synset of a validation image by its number, its folder or its name."""
     by_number = _val_labels(folder, source)
 
     def synset_of(member: Member) -> str | None:
@@ -172,7 +172,7 @@ def _synset_of_val(folder: pathlib.Path, source: Source) -> Callable[[Member], s
         if match is None or named:
             return named and named[0]
         if not by_number:
-            raise SourceError(f"{folder} holds no labels of the validation pictures; add {_DEVKIT} or {_VAL_SYNSETS}")
+            raise SourceError(f"{folder} holds no labels of the validation images; add {_DEVKIT} or {_VAL_SYNSETS}")
         number = int(match[1])
         return by_number[number - 1] if 0 < number <= len(by_number) else None
 
@@ -180,7 +180,7 @@ def _synset_of_val(folder: pathlib.Path, source: Source) -> Callable[[Member], s
 
 
 def _val_labels(folder: pathlib.Path, source: Source) -> list[str]:
-    """Synset of each validation picture in the order of their numbers; empty if none are given."""
+    """Synset of each validation image in the order of their numbers; empty if there are no labels."""
     path = nearest(folder, _VAL_SYNSETS)
     if path is not None:
         return text_of(path.read_bytes()).split()
@@ -208,7 +208,7 @@ def _devkit_files(folder: pathlib.Path, source: Source) -> dict[str, bytes]:
 
 
 def _devkit_records(folder: pathlib.Path, source: Source) -> list[dict[str, Any]]:
-    """Records of the 1000 classes, the devkit's inner nodes left out."""
+    """Records of the 1000 classes, without the inner nodes of the devkit."""
     data = _devkit_files(folder, source).get("meta.mat")
     if data is None:
         return []

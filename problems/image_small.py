@@ -1,6 +1,6 @@
-"""Small open stand-ins for ImageNet: Fashion-MNIST and CIFAR-10, from their binary files or through tfds.
+"""Small open replacements of ImageNet: Fashion-MNIST and CIFAR-10, from their binary files or through tfds.
 
-Their test sets serve as dev, as in Tensor2Tensor. The pickled form of CIFAR-10 is never read.
+Their test sets are used as dev, as in Tensor2Tensor. The pickled form of CIFAR-10 is never read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", 
 
 
 class SmallImageProblem(Problem):
-    """Ten classes of small pictures, kept lossless as PNG."""
+    """Ten classes of small images, stored without loss as PNG."""
 
     inputs = ImageSpec(size=32)
     targets = ClassLabelSpec(10)
@@ -51,20 +51,20 @@ class SmallImageProblem(Problem):
     class_names: tuple[str, ...]
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Pictures in the order of the files; there is no test split beside dev."""
+        """Images in the order of the files; there is no test split."""
         if split == "test":
             return
         if {**self.options, **source.options}["tfds"]:
             yield from self._tfds_examples(split, source)
             return
-        for pixels, label, where in self.pictures(split, self.require_source(source), source):
+        for pixels, label, where in self.images(split, self.require_source(source), source):
             if 0 <= label < len(self.class_names):
                 yield {"inputs": image_io.encode_png(pixels), "targets": label}
             else:
                 source.drop("label out of range", where)
 
-    def pictures(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
-        """Pixels uint8 `[height, width]` or `[height, width, 3]`, label and place of each picture."""
+    def images(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Pixels uint8 `[height, width]` or `[height, width, 3]`, label and location of each image."""
         raise NotImplementedError
 
     def label_names(self, source: Source) -> list[str]:
@@ -83,25 +83,25 @@ class SmallImageProblem(Problem):
 
 @register_problem("image_fashion_mnist")
 class ImageFashionMnist(SmallImageProblem):
-    """Fashion-MNIST: 28 x 28 grey pictures of clothes."""
+    """Fashion-MNIST: 28 x 28 grey images of clothes."""
 
     tfds_name = "fashion_mnist"
     class_names = _FASHION_NAMES
     source_help = (
-        "get train-images-idx3-ubyte.gz and its three fellows from github.com/zalandoresearch/fashion-mnist "
+        "get the four *-ubyte.gz files from github.com/zalandoresearch/fashion-mnist "
         "and give --source_dir=FOLDER, or --problem_options=tfds=true"
     )
 
-    def pictures(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
-        """Pixels, label and place of each picture of the two idx files."""
+    def images(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Pixels, label and location of each image of the two idx files."""
         prefix = {"train": "train", "dev": "t10k"}[split]
         images, path, rest = self._read(folder, f"{prefix}-images-idx3-ubyte", 3, source)
         labels, _, _ = self._read(folder, f"{prefix}-labels-idx1-ubyte", 1, source)
         if rest or len(images) != len(labels):
             count = min(len(images), len(labels))
-            source.drop("truncated idx file", f"{path}: picture {count}, offset {16 + images[:count].size}")
+            source.drop("truncated idx file", f"{path}: image {count}, offset {16 + images[:count].size}")
         for number, (pixels, label) in enumerate(zip(images, labels, strict=False)):
-            yield pixels, int(label), f"{path}: picture {number}"
+            yield pixels, int(label), f"{path}: image {number}"
 
     def _read(self, folder: pathlib.Path, name: str, rank: int, source: Source) -> tuple[np.ndarray, pathlib.Path, int]:
         path = nearest(folder, f"{name}.gz", name, name.replace("-idx", ".idx"))
@@ -123,8 +123,8 @@ class ImageCifar10(SmallImageProblem):
         "and give --source_dir=FOLDER, or --problem_options=tfds=true"
     )
 
-    def pictures(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
-        """Pixels, label and place of each picture of the binary batches."""
+    def images(self, split: str, folder: pathlib.Path, source: Source) -> Iterator[tuple[np.ndarray, int, str]]:
+        """Pixels, label and location of each image of the binary batches."""
         names = {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "dev": ("test_batch.bin",)}[split]
 
         def wanted(name: str) -> bool:
@@ -150,30 +150,30 @@ class ImageCifar10(SmallImageProblem):
 
 
 def parse_idx(data: bytes, rank: int, where: str) -> tuple[np.ndarray, int]:
-    """The uint8 array of an idx file, and how many of its items the file lacks.
+    """The uint8 array of an idx file, and the number of items that are missing at its end.
 
     Args:
         data: the file's bytes.
-        rank: dimensions expected, 1 for labels and 3 for pictures.
-        where: its place, for messages.
+        rank: dimensions expected, 1 for labels and 3 for images.
+        where: path of the file, for messages.
 
     Raises:
-        SourceError: it is no idx file of that rank.
+        SourceError: it is not an idx file of that rank.
     """
     header = 4 + 4 * rank
     if len(data) < header or data[:4] != bytes((0, 0, 8, rank)):
-        raise SourceError(f"{where} is no idx file of {rank} dimension(s) of bytes; get it again")
+        raise SourceError(f"{where} is not an idx file of bytes with {rank} dimension(s); get it again")
     count, *shape = struct.unpack(f">{rank}I", data[4:header])
     size = int(np.prod(shape, dtype=np.int64)) if all(side <= 4096 for side in shape) else 0
     if size < 1:
-        raise SourceError(f"{where} has an impossible picture size; get it again")
+        raise SourceError(f"{where} has an impossible image size; get it again")
     there = min(count, (len(data) - header) // size)
     array = np.frombuffer(data, np.uint8, there * size, header).reshape(there, *shape)
     return array, count - there
 
 
 def _read_maybe_gzip(path: pathlib.Path) -> tuple[bytes, bool]:
-    """What can be read of a plain or gzip file, and whether that is all."""
+    """The readable part of a plain or gzip file, and whether that is all of it."""
     data = path.read_bytes()
     if data[:2] != b"\x1f\x8b":
         return data, True

@@ -1,4 +1,4 @@
-"""Own pictures, captions and speech without code: folders and tab-separated lists below --source_dir."""
+"""Your own images, captions and speech without code: folders and tab-separated lists below --source_dir."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _DEV_OPTION = {"dev_percent": 10}
 
 @register_problem("image_folder")
 class ImageFolder(Problem):
-    """Classes of pictures: ``train/CLASS/*.jpg``, ``dev/CLASS/*.jpg``, or just ``CLASS/*.jpg``.
+    """Classes of images: ``train/CLASS/*.jpg``, ``dev/CLASS/*.jpg``, or just ``CLASS/*.jpg``.
 
-    Classes are numbered by their names in order, up to 1000. Without a dev folder, `dev_percent` of the train
-    pictures, chosen by their names, make the dev split.
+    Classes are numbered in the order of their names, up to 1000. Without a dev folder, `dev_percent` of the train
+    images, chosen by their names, become the dev split.
     """
 
     inputs = ImageSpec(size=224)
     targets = ClassLabelSpec(_MAX_CLASSES)
     options = _DEV_OPTION
-    source_help = "put pictures in train/CLASS/ and dev/CLASS/ of a folder and give --source_dir=FOLDER"
+    source_help = "put images in train/CLASS/ and dev/CLASS/ of a folder and give --source_dir=FOLDER"
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Pictures by class and name."""
+        """Images by class and name."""
         folder = self.require_source(source)
         classes = {name: label for label, name in enumerate(self.label_names(source))}
         base = _split_folder(folder, split)
@@ -43,10 +43,10 @@ class ImageFolder(Problem):
             return
         base = base or _split_folder(folder, "train")
         for name, label in classes.items():
-            for path in _pictures(base / name):
+            for path in _image_paths(base / name):
                 if shared and _in_dev(f"{name}/{path.name}", self, source) != (split == "dev"):
                     continue
-                data = _checked_picture(path, source)
+                data = _checked_image(path, source)
                 if data is not None:
                     yield {"inputs": data, "targets": label}
 
@@ -57,7 +57,7 @@ class ImageFolder(Problem):
         entries = base.iterdir() if base else ()
         names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
         if not names:
-            raise SourceError(f"{folder} holds no folders of train pictures; {self.source_help}")
+            raise SourceError(f"{folder} holds no folders of train images; {self.source_help}")
         if len(names) > _MAX_CLASSES:
             raise SourceError(f"{base} has {len(names)} folders; image_folder takes up to {_MAX_CLASSES} classes")
         return names
@@ -69,7 +69,7 @@ class _TsvProblem(Problem):
     options = _DEV_OPTION
 
     def lines(self, split: str, source: Source) -> Iterator[tuple[pathlib.Path, str, str]]:
-        """Path, text and place of each sound line."""
+        """Path, text and location of each valid line."""
         folder = self.require_source(source)
         path, shared = folder / f"{split}.tsv", split != "test" and not (folder / "dev.tsv").is_file()
         if shared:
@@ -95,10 +95,10 @@ class _TsvProblem(Problem):
 
 @register_problem("caption_tsv")
 class CaptionTsv(_TsvProblem):
-    """Own pictures and captions: train.tsv, dev.tsv and test.tsv with ``path<TAB>caption`` a line.
+    """Your own images and captions: train.tsv, dev.tsv and test.tsv with ``path<TAB>caption`` a line.
 
-    A picture with several captions stands on several lines. Without dev.tsv, `dev_percent` of the train pictures,
-    chosen by their paths, make the dev split.
+    An image with several captions has several lines. Without dev.tsv, `dev_percent` of the train images, chosen by
+    their paths, become the dev split.
     """
 
     inputs = ImageSpec(size=224)
@@ -108,20 +108,20 @@ class CaptionTsv(_TsvProblem):
     source_help = "write train.tsv and dev.tsv (path, tab, caption) in a folder and give --source_dir=FOLDER"
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Captions in the order of the list; ``meta/image_id`` is the same for lines of one picture."""
+        """Captions in the order of the list; ``meta/image_id`` is the same for all lines of one image."""
         ids: dict[pathlib.Path, int] = {}
         for path, text, where in self.lines(split, source):
-            data = _checked_picture(path, source, f"{where}: ")
+            data = _checked_image(path, source, f"{where}: ")
             if data is not None:
                 yield {"inputs": data, "targets": text, "meta/image_id": ids.setdefault(path, len(ids))}
 
 
 @register_problem("speech_tsv")
 class SpeechTsv(SpeechProblem, _TsvProblem):
-    """Own sound and transcripts: train.tsv, dev.tsv and test.tsv with ``path<TAB>transcript`` a line.
+    """Your own audio and transcripts: train.tsv, dev.tsv and test.tsv with ``path<TAB>transcript`` a line.
 
-    Sound may be WAV, FLAC, Ogg, MP3 or SPHERE of any rate. Without dev.tsv, `dev_percent` of the train lines, chosen
-    by their paths, make the dev split.
+    Audio may be WAV, FLAC, Ogg, MP3 or SPHERE of any rate. Without dev.tsv, `dev_percent` of the train lines, chosen
+    by their paths, become the dev split.
     """
 
     options = {**SpeechProblem.options, **_DEV_OPTION}
@@ -137,14 +137,14 @@ class SpeechTsv(SpeechProblem, _TsvProblem):
 
 
 def _split_folder(folder: pathlib.Path, split: str) -> pathlib.Path | None:
-    """The folder of one split; a corpus without any such folder is all train."""
+    """The folder of one split; a corpus without any split folder is all train."""
     if (folder / split).is_dir():
         return folder / split
     has_splits = any((folder / name).is_dir() for name in _SPLITS)
     return folder if split == "train" and not has_splits else None
 
 
-def _pictures(folder: pathlib.Path) -> list[pathlib.Path]:
+def _image_paths(folder: pathlib.Path) -> list[pathlib.Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES and path.is_file())
@@ -158,20 +158,20 @@ def _in_dev(name: str, problem: Problem, source: Source) -> bool:
     return zlib.crc32(name.strip().encode("utf-8", "surrogateescape")) % 100 < percent
 
 
-def _checked_picture(path: pathlib.Path, source: Source, place: str = "") -> bytes | None:
-    data = _read(path, source, place)
+def _checked_image(path: pathlib.Path, source: Source, prefix: str = "") -> bytes | None:
+    data = _read(path, source, prefix)
     if data is None:
         return None
     try:
         return image_io.normalise(data)[0]
     except BadExampleError as error:
-        source.drop(str(error), f"{place}{path}")
+        source.drop(str(error), f"{prefix}{path}")
         return None
 
 
-def _read(path: pathlib.Path, source: Source, place: str = "") -> bytes | None:
+def _read(path: pathlib.Path, source: Source, prefix: str = "") -> bytes | None:
     try:
         return path.read_bytes()
     except (OSError, ValueError):
-        source.drop("missing or unreadable file", f"{place}{path}")
+        source.drop("missing or unreadable file", f"{prefix}{path}")
         return None

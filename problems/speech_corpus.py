@@ -1,4 +1,4 @@
-"""What speech corpora share: files in folders and in archives, two passes, and the check of each utterance."""
+"""Shared by speech corpora: finding files in folders and archives, and checking each utterance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEPTH = 4
 
 
 class SpeechProblem(Problem):
-    """Sound at 16 kHz to its transcript."""
+    """Speech at 16 kHz to its transcript."""
 
     inputs = AudioSpec(sample_rate=16000)
     targets = SymbolSpec()
@@ -29,37 +29,37 @@ class SpeechProblem(Problem):
     options = {"min_seconds": 0.1, "max_seconds": 20.0}
 
     def utterance(self, data: bytes, text: str, name: str, where: str, source: Source) -> dict[str, Any] | None:
-        """One example, or None where the sound is damaged or its length is outside the options' bounds.
+        """One example, or None if the audio is damaged or its length is outside the limits of the options.
 
         Args:
-            data: the sound file's bytes.
+            data: the bytes of the audio file.
             text: the transcript.
             name: id of the utterance.
-            where: place of the sound file, for messages.
+            where: location of the audio file, for messages.
             source: receives bad examples.
         """
         try:
-            sound = audio_io.decode(data, self.inputs.sample_rate)
+            samples = audio_io.decode(data, self.inputs.sample_rate)
         except BadExampleError as error:
             source.drop(str(error), where)
             return None
-        return self.checked(sound, text, name, source)
+        return self.checked(samples, text, name, source)
 
-    def checked(self, sound: np.ndarray, text: str, name: str, source: Source) -> dict[str, Any] | None:
-        """One example of decoded sound, or None where its length is outside the options' bounds."""
+    def checked(self, samples: np.ndarray, text: str, name: str, source: Source) -> dict[str, Any] | None:
+        """One example of decoded audio, or None if its length is outside the limits of the options."""
         options = {**self.options, **source.options}
-        seconds = len(sound) / self.inputs.sample_rate
+        seconds = len(samples) / self.inputs.sample_rate
         if seconds > options["max_seconds"]:
             source.skip("longer than max_seconds")
             return None
         if seconds < options["min_seconds"]:
             source.skip("shorter than min_seconds")
             return None
-        return {"inputs": sound, "targets": text, "meta/id": name}
+        return {"inputs": samples, "targets": text, "meta/id": name}
 
 
 def archives_below(folder: pathlib.Path, name_pattern: str) -> list[pathlib.Path]:
-    """Tar archives at most four levels below a folder whose names match, those nearest to the top first."""
+    """Tar archives with matching names, at most four levels below a folder, sorted from the top downwards."""
     pattern = re.compile(name_pattern, re.IGNORECASE)
     found, level = [], [folder]
     for _ in range(_DEPTH):

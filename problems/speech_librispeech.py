@@ -24,7 +24,7 @@ _FILE = re.compile(r"(?:^|/)([a-z]+-[a-z]+(?:-\d+)?)/\d+/\d+/(\d+-\d+(?:-\d+)?)(
 
 @register_problem("speech_librispeech")
 class SpeechLibrispeech(SpeechProblem):
-    """Read books to their transcripts: every train set that is there, dev-clean and test-clean."""
+    """Read books to their transcripts: all train sets that are found, dev-clean and test-clean."""
 
     options = {**SpeechProblem.options, "tfds": False}
     source_help = (
@@ -33,7 +33,7 @@ class SpeechLibrispeech(SpeechProblem):
     )
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Utterances in the order of their files; those without sound or transcript are dropped."""
+        """Utterances in the order of their files; those without audio or transcript are dropped."""
         if {**self.options, **source.options}["tfds"]:
             yield from self._tfds_examples(split, source)
             return
@@ -60,7 +60,7 @@ class SpeechLibrispeech(SpeechProblem):
                 yield example
         for name in transcripts:
             if name not in taken:
-                source.drop("no sound file", f"{folder}: {name}.flac, listed in its .trans.txt")
+                source.drop("no audio file", f"{folder}: {name}.flac, listed in its .trans.txt")
 
     def _transcripts(
         self, folder: pathlib.Path, archives: list[pathlib.Path], source: Source, in_split: re.Pattern
@@ -99,6 +99,6 @@ def parse_transcripts(member: Member, source: Source) -> dict[str, str]:
 
 
 def _matched(name: str, in_split: re.Pattern, kind: str) -> str | None:
-    """Id of the file's utterance or chapter if the file is of the kind and in the split."""
+    """Id of the file's utterance or chapter; None if the file is of another kind or split."""
     match = _FILE.search(name.lower())
     return match[2] if match and match[3] == kind and in_split.fullmatch(match[1]) else None

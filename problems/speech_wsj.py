@@ -1,4 +1,4 @@
-"""Wall Street Journal speech, WSJ0 (LDC93S6A/B) and WSJ1 (LDC94S13A/B), as on the discs: SPHERE files and .dot lists.
+"""Wall Street Journal speech, WSJ0 (LDC93S6A/B) and WSJ1 (LDC94S13A/B): the SPHERE files and .dot lists of the discs.
 
 Splits are kaldi's: train_si284 (si_tr_s of WSJ0 and WSJ1), dev93 (h1_p0, si_dt_20), eval92 (si_et_20 of WSJ0).
 """
@@ -26,11 +26,11 @@ _INDICES = {
 }
 _SETS = {"train": "si_tr_s", "dev": "si_dt_20", "test": "si_et_20"}
 _AUDIO = re.compile(r"(?:^|/)([^/]+/[^/]+/[^/]+)\.wv1$")
-_TRANSCRIPTS = (".lsn", ".dot")  # the later overrules the earlier
+_TRANSCRIPTS = (".lsn", ".dot")  # .dot wins over .lsn
 _TRANSCRIPT_LINE = re.compile(r"(.*)\(\s*(\w+)\s*\)\s*$")
 # Speaker 401 of disc 11-2.1 is listed but belongs to no training set; kaldi leaves it out, too.
 _EXCLUDED = re.compile(r"^11_2_1:wsj0/si_tr_s/401/")
-# An apostrophe begins words, too: 'CAUSE.
+# A word can begin with an apostrophe: 'CAUSE.
 _PUNCTUATION = re.compile(r"(?:[^\w\s']+|'(?=SINGLE-))([A-Z][A-Z-]+)")
 _PUNCTUATION_MODES = ("word", "keep", "remove")
 _LEFT_OUT = re.compile(r"\[<\w+\]|\[\w+>\]|.*\[\w+/\]|.*\[/\w+\]|~|\.|.*\[\w+\].*|<>")
@@ -38,11 +38,11 @@ _LEFT_OUT = re.compile(r"\[<\w+\]|\[\w+>\]|.*\[\w+/\]|.*\[/\w+\]|~|\.|.*\[\w+\].
 
 @dataclasses.dataclass
 class _Lists:
-    """What the first pass over the discs finds.
+    """Transcripts and indices, found in the first pass over the discs.
 
     Attributes:
-        transcripts: raw transcript of each utterance id.
-        indices: of each split the utterances listed, as ``set/speaker/utterance``.
+        transcripts: raw transcript by utterance id.
+        indices: listed utterances by split, as ``set/speaker/utterance``.
     """
 
     transcripts: dict[str, str]
@@ -53,13 +53,13 @@ def normalise_transcript(text: str, noise_word: str = "", punctuation: str = "wo
     """A .dot transcript's words, following kaldi's normalize_transcript.pl.
 
     Escapes, noise marks such as ``[door_slam]``, ``[<door_slam]`` and ``[/phone_ring]``, pauses (``.``) and cuts
-    (``~``) go; ``<and>`` and ``*and*`` become ``AND``; all is upper case.
+    (``~``) are removed. ``<and>`` and ``*and*`` become ``AND``. All words become upper case.
 
     Args:
         text: the transcript without the id.
-        noise_word: stands for each noise, e.g. ``<NOISE>``; nothing if empty.
-        punctuation: what becomes of verbalised punctuation such as ``,COMMA``, which is spoken: ``"word"`` gives
-            ``COMMA``, ``"keep"`` leaves it, ``"remove"`` drops it.
+        noise_word: replaces each noise, e.g. ``<NOISE>``; if empty, noises are removed.
+        punctuation: how spoken punctuation such as ``,COMMA`` is written: ``"word"`` gives ``COMMA``, ``"keep"``
+            leaves it, ``"remove"`` drops it.
     """
     words = []
     for word in text.upper().replace("\\", "").split():
@@ -71,7 +71,7 @@ def normalise_transcript(text: str, noise_word: str = "", punctuation: str = "wo
         word = re.sub(r"^<([\w']+)>$", r"\1", word)
         word = re.sub(r"^\*(.+)\*$", r"\1", word)
         spoken = _PUNCTUATION.fullmatch(word)
-        if word in (".POINT", "%PERCENT"):  # a number's, in texts read without verbalised punctuation
+        if word in (".POINT", "%PERCENT"):  # part of a number, in texts read without punctuation
             words.append(word[1:])
         elif not spoken or punctuation == "keep":
             words.append(word)
@@ -109,7 +109,7 @@ def parse_index(member: Member, source: Source) -> list[str]:
 
 @register_problem("speech_wsj")
 class SpeechWsj(SpeechProblem):
-    """Read Wall Street Journal text to its transcript; discs unpacked, or in .tar.gz or .tgz read in place."""
+    """Read speech of Wall Street Journal text to its transcript; discs as folders, or as .tar.gz or .tgz archives."""
 
     options = {**SpeechProblem.options, "noise_word": "", "punctuation": "word"}
     source_help = (
@@ -121,7 +121,7 @@ class SpeechWsj(SpeechProblem):
         self._cached: tuple[pathlib.Path, _Lists] | None = None
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
-        """Utterances in the order of their files; those listed without sound or transcript are dropped."""
+        """Utterances in the order of their files; those without audio or transcript are dropped."""
         folder = self.require_source(source)
         options = {**self.options, **source.options}
         if options["punctuation"] not in _PUNCTUATION_MODES:
@@ -153,13 +153,13 @@ class SpeechWsj(SpeechProblem):
             if example is not None:
                 yield example
         for key in missing:
-            source.drop("no sound file", f"{folder}: {key}.wv1, listed in the index of {split}")
+            source.drop("no audio file", f"{folder}: {key}.wv1, listed in the index of {split}")
 
     def _lists(self, folder: pathlib.Path, archives: list[pathlib.Path], source: Source) -> _Lists:
         """Transcripts and indices, read once for all splits.
 
         Raises:
-            SourceError: there is not one transcript.
+            SourceError: there are no transcripts.
         """
         if self._cached is None or self._cached[0] != folder:
             self._cached = (folder, self._read_lists(folder, archives, source))

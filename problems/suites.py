@@ -1,4 +1,4 @@
-"""Named sets of problems, usable wherever ``--problem`` is."""
+"""Named sets of problems, for every ``--problem`` flag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Own pairs of texts in a folder, without code."""
+"""Your own pairs of texts in a folder, without code."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Text2TextFolder(Problem):
 
     ``--source_dir`` holds, for each split (train, dev, test), either ``train.inputs.txt`` and ``train.targets.txt``
     with one example a line, or ``train.tsv`` with inputs and targets separated by one tab; each may end in .gz.
-    Only train is needed. Its command token is ``to_text``; a task that shall have its own takes a Problem class of
-    its own. Options are those of `text_pairs.PAIR_OPTIONS`.
+    Only train is needed. The command token is ``to_text``; a task that needs another one needs a Problem class.
+    Options: see `text_pairs.PAIR_OPTIONS`.
     """
 
     inputs = SymbolSpec()
@@ -42,9 +42,9 @@ class Text2TextFolder(Problem):
         folder = self.require_source(source)
         inputs, targets, table = (_file(folder, f"{split}.{name}") for name in ("inputs.txt", "targets.txt", "tsv"))
         if table and (inputs or targets):
-            raise SourceError(f"{table} and {inputs or targets} are both there for {split}; keep one of the two forms")
+            raise SourceError(f"{table} and {inputs or targets} both exist for {split}; keep one of the two")
         if (inputs is None) != (targets is None):
-            raise SourceError(f"{inputs or targets} has no other side; {self.source_help}")
+            raise SourceError(f"{inputs or targets} lacks its other side; {self.source_help}")
         if inputs and targets:
             yield from read_pairs(inputs, targets, source)
         elif table:

@@ -15,7 +15,7 @@ from t2t_multimodel.problems.readers.text import TextFile, is_archive, list_arch
 from t2t_multimodel.problems.readers.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
 from t2t_multimodel.registry import register_problem
 
-# Archives worth listing for a split: listing one decompresses it, and a folder may hold those of other corpora.
+# Archives that may hold files of a split. Only these are listed, as listing an archive decompresses it.
 _ARCHIVES = {
     "train": re.compile(r"(training[-_.]|train\.|europarl|commoncrawl|news-?commentary|undoc|giga|wmt)", re.I),
     "dev": re.compile(r"(dev\.|newstest|wmt)", re.I),
@@ -31,12 +31,12 @@ _DEPTH = 4
 def find_pairs(
     folder: pathlib.Path, split: str, languages: tuple[str, str], source: Source
 ) -> list[tuple[TextFile, TextFile]]:
-    """Pairs of files of one split, in the order of their names; each text once.
+    """Pairs of files of one split, in the order of their names, without duplicates.
 
     Training: ``NAME.de-en.de`` with ``NAME.de-en.en`` (languages in either order; ``train.de`` needs no pair in its
-    name). Dev: ``newstest2013.de``, else its .sgm files, else ``dev.de`` or ``valid.de``; test alike with
-    ``newstest2014`` and ``test``. All may be plain, .gz or members of .tgz, .tar.gz or .tar archives. A text that
-    is there more than once is read from the loose file, plain before .gz.
+    name). Dev: ``newstest2013.de``, else its .sgm files, else ``dev.de`` or ``valid.de``; for test,
+    ``newstest2014`` and ``test`` in the same way. All may be plain, .gz or members of .tgz, .tar.gz or .tar archives.
+    Of several copies of a text, the loose file is read, and a plain one before a .gz one.
 
     Raises:
         SourceError: a member of an archive has an absolute or parent path.
@@ -59,7 +59,7 @@ def find_pairs(
 
 
 def _walk(folder: pathlib.Path) -> tuple[list[TextFile], list[pathlib.Path]]:
-    """Loose files, the plain ones first, and archives, both from the top down."""
+    """Loose files (plain ones first) and archives; both sorted from the top folder downwards."""
     files: list[pathlib.Path] = []
     for parent, folders, names in os.walk(folder):
         depth = len(pathlib.Path(parent).relative_to(folder).parts)
@@ -73,7 +73,7 @@ def _walk(folder: pathlib.Path) -> tuple[list[TextFile], list[pathlib.Path]]:
 
 
 def _index(files: Iterable[TextFile], index: dict[str, list[TextFile]] | None = None) -> dict[str, list[TextFile]]:
-    """Files by name; of one name the first is the one to read."""
+    """Files by name; of several files with one name, the first is read."""
     index = {} if index is None else index
     for file in files:
         index.setdefault(file.name, []).append(file)
@@ -130,7 +130,7 @@ def _training_pairs(
 def _evaluation_pair(
     stems: dict[tuple[str, bool], dict[str, TextFile]], names: tuple[str, ...], languages: tuple[str, str]
 ) -> tuple[TextFile, TextFile] | None:
-    """The pair of the first set found; both sides of one kind, plain before .sgm."""
+    """The pair of the first set that is found. Both sides are of one kind; plain files come before .sgm."""
     for name in names:
         pattern = re.compile(rf"{name}([._-]{_pair_pattern(languages)})?(-(?P<role>src|ref))?$", re.I)
         for sgm in (False, True):
@@ -162,7 +162,7 @@ def _tfds_pairs(split: str, languages: tuple[str, str], source: Source) -> Itera
 
         builder = tfds.builder(name, data_dir=str(source.tmp_dir))
         builder.download_and_prepare()
-    except Exception as error:  # whatever tensorflow-datasets meets: network, checksums, manual steps
+    except Exception as error:  # network, checksums, manual steps: tensorflow-datasets has no common type of error
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(
             f"tensorflow-datasets cannot prepare {name} for {pair} ({cause}); give --source_dir=FOLDER instead"

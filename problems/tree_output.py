@@ -1,4 +1,4 @@
-"""What parsing problems share: turning a decoded linearization into a tree over the input's words."""
+"""Shared by parsing problems: turns a decoded linearization into a tree over the words of the input."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from t2t_multimodel.text import linearization, trees
 
 
 class TreeOutputMixin:
-    """For problems whose inputs are words and whose targets are linearized trees; stands before `Problem`."""
+    """For problems from words to linearized trees; comes before `Problem` in the list of bases."""
 
     def decode_tree(self, tokens: Sequence[str], inputs: str) -> tuple[trees.Tree, int]:
-        """The tree a decoded target stands for, over the words of its input.
+        """The tree of a decoded target, over the words of its input.
 
         Args:
-            tokens: decoded labels and, if the model was trained so, words.
+            tokens: decoded labels, and words if the model was trained to give them.
             inputs: the raw input.
 
         Returns:
-            the tree and how many repairs it took.
+            the tree, and the number of repairs it needed.
         """
         return linearization.delinearize(tokens, linearization.split_words(inputs))
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
-        """The tree with its words, in brackets on one line, repaired where malformed."""
+        """The tree with its words, in brackets on one line; a malformed one is repaired."""
         del text
         return trees.to_brackets(self.decode_tree(tokens, inputs)[0])
 
     def count_repairs(self, tokens: list[str], inputs: Any) -> int:
-        """How many repairs the decoded linearization needed to become a tree over the input's words."""
+        """Number of repairs that the decoded linearization needed to become a tree over the input's words."""
         return self.decode_tree(tokens, inputs)[1]

@@ -41,11 +41,11 @@ class TreeFile:
 
 
 def find_tree_files(folder: pathlib.Path, split: str) -> list[TreeFile] | None:
-    """Files of a split below `folder`, or None where it holds no treebank at all.
+    """Files of a split below `folder`, or None if it holds no treebank.
 
     In this order: sections of the official layout (``treebank_3/parsed/mrg/wsj/NN/*.mrg``; `folder` may be any
     folder of that path or a parent named parsing/), flat files (``wsjTrain.trees``, ``wsj_dev.trees``, ...), and .mrg
-    files right in `folder`: of the section their name tells (``wsj_NNXX.mrg``), others for training.
+    files directly in `folder`: their names give the section (``wsj_NNXX.mrg``); others are for training.
     """
     sections = _section_folders(folder)
     if sections:
@@ -89,9 +89,9 @@ def _flat_split(name: str) -> str | None:
 
 
 def read_trees(file: TreeFile, source: Source) -> Iterator[tuple[str, trees.Tree]]:
-    """Cleaned trees of a file, each with where it stands.
+    """Cleaned trees of a file, each with its location for messages.
 
-    Malformed trees go to `source.drop`, those without words to `source.skip`.
+    Malformed trees are reported to `source.drop`, those without words to `source.skip`.
     """
     number = 0
     pieces = _read_raw(file)
@@ -117,7 +117,7 @@ def read_trees(file: TreeFile, source: Source) -> Iterator[tuple[str, trees.Tree
 
 
 def _read_raw(file: TreeFile) -> Iterator[bracket_files.RawTree]:
-    # surrogateescape confines bytes that are no UTF-8 to their tree.
+    # With surrogateescape, bytes that are not UTF-8 spoil only their own tree.
     if not file.flat:
         text = file.path.read_bytes().decode("utf-8", "surrogateescape")
         yield from bracket_files.split_trees(text.removeprefix("\ufeff"))
@@ -130,7 +130,7 @@ def _read_raw(file: TreeFile) -> Iterator[bracket_files.RawTree]:
 
 
 def _parse(text: str) -> tuple[trees.Tree | None, str]:
-    """The tree and no reason, or none and why."""
+    """The tree and an empty reason, or None and the reason."""
     if _SURROGATE.search(text):
         return None, "invalid UTF-8"
     try:
@@ -179,6 +179,6 @@ class WsjParsing(TreeOutputMixin, Problem):
                 yield {"inputs": " ".join(tree.words()), "targets": targets}
 
     def prepare_input(self, value: str) -> str:
-        """Words separated by blanks, brackets in the treebank's spelling; words are not split further."""
+        """Words separated by blanks, with brackets spelled as in the treebank; words are not split further."""
         spelled = re.sub(r"[(){}]", lambda match: f" {_BRACKETS[match[0]]} ", value)
         return " ".join(linearization.split_words(spelled))

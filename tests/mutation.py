@@ -6,7 +6,7 @@ FAST, SLOW = 250, 10_000
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
-    """A few bytes changed, flipped, cut, removed or put in, half of them near the front."""
+    """Changes, flips, removes or inserts a few bytes, or truncates the data; half of the changes are near the start."""
     data = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
         place = rng.randrange(len(data) + 1) if rng.random() < 0.5 else rng.randrange(min(len(data), 1100) + 1)

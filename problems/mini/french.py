@@ -30,7 +30,7 @@ _VOWELS = "aeiouéè"
 
 
 def sentence(scene: Scene, pattern: str) -> str:
-    """The French sentence that describes `scene` by `pattern` (see `mini_english.patterns`)."""
+    """The French sentence that describes `scene` by `pattern` (see `english.patterns`)."""
     first = scene.things[0]
     if pattern == "statement":
         return f"{_noun_phrase(first)} est {_place(scene)}"
@@ -52,7 +52,7 @@ def _agree(adjective: str, thing: Thing) -> str:
 
 
 def _noun_phrase(thing: Thing, *, definite: bool = False) -> str:
-    """Article, size, noun, colour: the size stands before its noun, the colour behind it."""
+    """Article, size, noun, colour: the size comes before the noun, the colour after it."""
     noun, gender = _NOUNS[thing.kind]
     article = {"m": "le", "f": "la"}[gender] if definite else {"m": "un", "f": "une"}[gender]
     return f"{article} {_agree(thing.size, thing)} {noun} {_agree(thing.colour, thing)}"
@@ -72,7 +72,7 @@ def _background(background: str, article: str = "un") -> str:
 def _place(scene: Scene, *, definite: bool = False) -> str:
     if len(scene.things) == 1:
         return _background(scene.background, "le" if definite else "un")
-    place = f"{_PLACES[scene.relation]} {_noun_phrase(scene.things[1], definite=definite)}"
+    phrase = f"{_PLACES[scene.relation]} {_noun_phrase(scene.things[1], definite=definite)}"
     for written, contracted in _CONTRACTIONS:
-        place = place.replace(written, contracted, 1)
-    return place
+        phrase = phrase.replace(written, contracted, 1)
+    return phrase

@@ -42,7 +42,7 @@ _DEFINITE_DATIVE = {"m": "dem", "n": "dem", "f": "der"}
 
 
 def sentence(scene: Scene, pattern: str) -> str:
-    """The German sentence that describes `scene` by `pattern` (see `mini_english.patterns`)."""
+    """The German sentence that describes `scene` by `pattern` (see `english.patterns`)."""
     first = scene.things[0]
     noun, gender = _NOUNS[first.kind]
     if pattern == "statement":

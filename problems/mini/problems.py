@@ -1,7 +1,7 @@
 """The mini suite: nine problems on one small generated world, without any download.
 
-Scenes of one or two shapes (`mini_world`), their pictures (`mini_render`), descriptions in English with gold trees,
-German and French (`mini_english`, `mini_german`, `mini_french`) and the English sentence spoken (`mini_synth`).
+Scenes of one or two shapes (`world`), their images (`render`), descriptions in English with gold trees, in German and
+in French (`english`, `german`, `french`), and the English sentences as speech (`synth`).
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class MiniProblem(Problem):
         Args:
             split: ``"train"``, ``"dev"`` or ``"test"``.
             index: 0-based number in the split.
-            seed: seed of the suite; problems of equal seed tell of the same scenes.
+            seed: seed of the suite; problems with the same seed describe the same scenes.
             options: values of all of the problem's options.
         """
         raise NotImplementedError
 
 
 def _described_scene(split: str, index: int, seed: int) -> tuple[mini_world.Scene, str]:
-    """A scene and the pattern by which it is told, the same for all languages."""
+    """A scene and the sentence pattern that describes it, the same for all languages."""
     rng = mini_world.generator(seed, split, index, _SCENE_STREAM)
     scene = mini_world.sample_scene(rng, split)
     names = english.patterns(scene)
@@ -66,14 +66,14 @@ def _described_scene(split: str, index: int, seed: int) -> tuple[mini_world.Scen
 
 @register_problem("mini_image_class")
 class MiniImageClass(MiniProblem):
-    """Kind and colour of the one shape in a picture."""
+    """Kind and colour of the one shape in an image."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)
     targets = ClassLabelSpec(len(mini_world.KINDS) * len(mini_world.COLOURS))
     options = {**_sizes(6000, 400, 400), "image_size": _IMAGE_SIZE}
 
     def example(self, split: str, index: int, seed: int, options: Mapping[str, Any]) -> dict[str, Any]:
-        """A picture and its class. No combination is held out: what dev pictures have unseen is place and shade."""
+        """An image and its class. No combination is held out: dev images differ from train in position and shade."""
         scene = mini_world.sample_single(mini_world.generator(seed, split, index, _SCENE_STREAM))
         rng = mini_world.generator(seed, split, index, _RENDERING_STREAM)
         (thing,) = scene.things
@@ -92,7 +92,7 @@ class MiniImageClass(MiniProblem):
 
 @register_problem("mini_caption")
 class MiniCaption(MiniProblem):
-    """English description of a picture; the picture alone determines it."""
+    """English description of an image; the image alone determines it."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)  # a flip would turn left into right
     targets = SymbolSpec()
@@ -101,7 +101,7 @@ class MiniCaption(MiniProblem):
     options = {**_sizes(6000, 400, 400), "image_size": _IMAGE_SIZE}
 
     def example(self, split: str, index: int, seed: int, options: Mapping[str, Any]) -> dict[str, Any]:
-        """A picture and its caption, in one pattern for one thing and one for two."""
+        """An image and its caption, in one pattern for one thing and another for two."""
         scene = _described_scene(split, index, seed)[0].canonical()
         rng = mini_world.generator(seed, split, index, _RENDERING_STREAM)
         text = english.sentence(scene, "existential" if len(scene.things) == 1 else "statement")

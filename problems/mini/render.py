@@ -1,4 +1,4 @@
-"""Pictures of the mini suite's scenes: anti-aliased shapes on a shaded background, with light noise, as JPEG."""
+"""Images of the mini suite's scenes: anti-aliased shapes on a shaded background, with light noise, as JPEG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLOURS = {
     "brown": (0.55, 0.34, 0.15),
 }
 _BACKGROUND_LEVELS = {"light": (0.82, 0.93), "dark": (0.05, 0.14)}
-_RADII = {"small": (0.115, 0.13), "large": (0.19, 0.205)}  # share of the picture's side
+_RADII = {"small": (0.115, 0.13), "large": (0.19, 0.205)}  # share of the image's side
 _CLOSE_RADII = {"small": (0.26, 0.29), "large": (0.32, 0.35)}
 _OFFSETS = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
 _SUPERSAMPLING = 4
@@ -44,16 +44,16 @@ _ROUND = {"circle": 0.0, "ring": 0.55}  # kind: radius of its hole
 
 
 def render(scene: Scene, rng: np.random.Generator, *, size: int = 48, close_up: bool = False) -> bytes:
-    """Draws a scene; where the things lie exactly, shades and noise come from `rng`.
+    """Draws a scene; exact positions, shades and noise come from `rng`.
 
     Args:
         scene: what to draw.
-        rng: random stream of this picture.
+        rng: random stream of this image.
         size: height and width in pixels.
         close_up: draw the one thing of the scene larger and nearer to the middle.
 
     Returns:
-        JPEG bytes of an RGB picture `[size, size, 3]`.
+        JPEG bytes of an RGB image `[size, size, 3]`.
     """
     pixels = _background(scene.background, rng, size)
     radii = _CLOSE_RADII if close_up else _RADII
@@ -79,11 +79,11 @@ def _background(background: str, rng: np.random.Generator, size: int) -> np.ndar
 
 
 def _centres(scene: Scene, rng: np.random.Generator, play: float) -> list[np.ndarray]:
-    """Centres (x, y) of the things in shares of the side, far enough apart that they never touch.
+    """Centres (x, y) of the things as shares of the side. Their distance is so large that they never touch.
 
     Args:
         scene: what is drawn.
-        rng: random stream of the picture.
+        rng: random stream of the image.
         play: how far one thing may lie from the middle, or two from their common axis.
     """
     if len(scene.things) == 1:

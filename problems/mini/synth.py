@@ -1,9 +1,9 @@
-"""A small formant synthesizer: English words of the mini suite as sound.
+"""A small formant synthesizer: English words of the mini suite as speech.
 
-Source and filter as in Klatt, "Software for a cascade/parallel formant synthesizer" (1980), computed without a loop
-over samples: the voice is a sum of harmonics weighted by the magnitude of a cascade of four resonators, friction is
-white noise shaped frame by frame. Formants of vowels follow Peterson and Barney (1952). Words are synthesized once
-for each voice and joined with a cross-fade; an utterance then varies in pitch, rate, gain and noise.
+Source and filter follow Klatt, "Software for a cascade/parallel formant synthesizer" (1980), but without
+a loop over samples: the voice is a sum of harmonics, weighted by the magnitude of a cascade of four resonators, and
+friction is white noise that is shaped frame by frame. Formants of vowels follow Peterson and Barney (1952). Words are
+synthesized once for each voice and joined with a cross-fade; an utterance then varies in pitch, rate, gain and noise.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FOURTH_FORMANT = 3500.0
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A stretch of steady sound.
+    """A piece of speech that does not change.
 
     Args:
         duration: milliseconds at rate 1.
@@ -132,7 +132,7 @@ def speak(words: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     falls_at = len(words) * rng.uniform(0.4, 0.8)
     pitches = [PITCHES[start - (position > falls_at)] for position in range(len(words))]
     wave = _join([word_waveform(word, pitch, rate) for word, pitch in zip(words, pitches, strict=True)])
-    # Playing faster or slower by a few percent moves the formants as a smaller or larger head would.
+    # Playing a few percent faster or slower moves the formants, as a smaller or larger head does.
     step = rng.uniform(0.95, 1.05)
     wave = np.interp(np.arange(0, len(wave) - 1, step), np.arange(len(wave)), wave)
     signal_to_noise = 10 ** (rng.uniform(22, 35) / 20)
@@ -153,7 +153,7 @@ def word_waveform(word: str, pitch: float, rate: float) -> np.ndarray:
         DataError: `LEXICON` lacks the word.
     """
     if word not in LEXICON:
-        raise DataError(f"no pronunciation of {word!r}; add it to mini_synth's lexicon")
+        raise DataError(f"no pronunciation of {word!r}; add it to synth.py's lexicon")
     segments = [segment for phoneme in LEXICON[word] for segment in PHONEMES[phoneme]]
     frames = [max(2, round(segment.duration / rate * SAMPLE_RATE / 1000 / _HOP)) for segment in segments]
 
@@ -172,7 +172,7 @@ def word_waveform(word: str, pitch: float, rate: float) -> np.ndarray:
 
 
 def _smooth(track: np.ndarray, width: int) -> np.ndarray:
-    """Moving average over `width` frames of `[frames, n]`: neighbouring sounds glide into one another."""
+    """Moving average of `[frames, n]` over `width` frames, which makes transitions between phonemes smooth."""
     half = width // 2
     total = np.cumsum(np.pad(track, ((half + 1, half), (0, 0)), mode="edge"), axis=0)
     return (total[width:] - total[:-width]) / width
@@ -181,7 +181,8 @@ def _smooth(track: np.ndarray, width: int) -> np.ndarray:
 def _voiced(formants: np.ndarray, amplitude: np.ndarray, pitch: float) -> np.ndarray:
     """Sum of harmonics below the Nyquist frequency, each weighted by the resonators' response at its frequency.
 
-    The source falls by 4.5 dB an octave: the glottis by 12, less 6 for the lips' radiation, less 1.5 of pre-emphasis.
+    The source falls by 4.5 dB per octave: 12 of the glottis, minus 6 of the radiation at the lips, minus 1.5 of
+    pre-emphasis.
     """
     samples = len(amplitude) * _HOP
     position = (np.arange(samples) + 0.5) / _HOP - 0.5
@@ -218,7 +219,7 @@ def _friction(amplitude: np.ndarray, bands: np.ndarray, rng: np.random.Generator
 
 
 def _join(waves: list[np.ndarray]) -> np.ndarray:
-    """Lays words behind one another, fading each in and out over `_FADE` samples in which neighbours overlap."""
+    """Joins words. Neighbours overlap by `_FADE` samples, in which one fades out and the next fades in."""
     ramp = np.linspace(0, 1, _FADE)
     ends = np.cumsum([len(wave) - _FADE for wave in waves])
     joined = np.zeros(ends[-1] + _FADE)

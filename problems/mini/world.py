@@ -1,7 +1,7 @@
 """Scenes of the mini suite's world: one or two coloured shapes, drawn as a pure function of (seed, split, index).
 
-Pairs of things (for a scene of one thing: the thing and its background) are dealt to the splits by a hash, so
-what a dev or test sentence combines never occurs in a training sentence of any problem that asks for it.
+A hash assigns each pair of things to a split (for a scene of one thing: the thing and its background). So a
+combination of a dev or test sentence never occurs in a training sentence of a problem that holds combinations out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HELD_OUT_BUCKETS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Thing:
-    """One shape: an element each of `KINDS`, `COLOURS` and `SIZES`."""
+    """One shape: elements of `KINDS`, `COLOURS` and `SIZES`."""
 
     kind: str
     colour: str
@@ -44,7 +44,7 @@ class Scene:
     """One or two things on a background.
 
     Args:
-        things: the first is spoken of, the second is what the first is placed by.
+        things: the first is described; the second says where the first is.
         background: an element of `BACKGROUNDS`.
         relation: where the first thing is, seen from the second: an element of `RELATIONS`; empty for one thing.
     """
@@ -55,7 +55,7 @@ class Scene:
 
     @functools.cached_property
     def split(self) -> str:
-        """The only split in which a held-out draw of this combination of things may occur."""
+        """The only split in which this combination of things occurs, if combinations are held out."""
         names = sorted(f"{thing.size} {thing.colour} {thing.kind}" for thing in self.things)
         if len(names) == 1:
             names.append(self.background)
@@ -63,7 +63,7 @@ class Scene:
         return {0: "dev", 1: "test"}.get(bucket, "train")
 
     def canonical(self) -> Scene:
-        """The same picture, told in the order a caption uses: the larger thing first, else the left or upper one."""
+        """The same scene in the order of a caption: the larger thing first, else the left or upper one."""
         if len(self.things) == 1:
             return self
         first, second = self.things
@@ -78,7 +78,7 @@ def generator(seed: int, split: str, index: int, stream: int) -> np.random.Gener
         seed: seed of the whole suite, not negative.
         split: an element of `SPLITS`.
         index: 0-based number of the example in its split.
-        stream: separates uses, e.g. what a scene holds from how it is drawn.
+        stream: a number for each use, e.g. one for what a scene holds and one for how it is drawn.
 
     Raises:
         DataError: an unknown split or a negative number.
@@ -106,7 +106,7 @@ def sample_scene(rng: np.random.Generator, split: str) -> Scene:
 
 
 def sample_single(rng: np.random.Generator) -> Scene:
-    """Draws a scene of one thing, whatever split it belongs to: for tasks that tell pictures, not combinations."""
+    """Draws a scene of one thing, whatever split it belongs to: for tasks that do not hold combinations out."""
     thing, background = rng.integers((len(THINGS), len(BACKGROUNDS))).tolist()
     return Scene((THINGS[thing],), BACKGROUNDS[background])
 

@@ -1,7 +1,7 @@
-"""Reads tar and zip archives in place, member by member, without unpacking and without trusting them.
+"""Reads tar archives member by member, without unpacking them and without trusting them.
 
-Archives are streamed once from front to end. What a cut or damaged archive still holds whole is delivered, the rest is
-reported through `Source.drop` with file, member and offset. Absolute and parent paths are refused.
+An archive is streamed once from start to end. The intact members of a damaged or truncated archive are delivered. The
+rest is reported through `Source.drop` with file, member and offset. Absolute and parent paths are refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Member:
 
 
 class _Damaged(Exception):
-    """Internal: an archive cannot be read on; `where` is set by the innermost reader."""
+    """Internal: the rest of an archive cannot be read; the innermost reader sets `where`."""
 
     def __init__(self, reason: str, where: str = ""):
         super().__init__(reason)
@@ -55,7 +55,7 @@ class _Damaged(Exception):
 
 
 class _Cut(_Damaged):
-    """Internal: the file itself ends early, so no enclosing archive can go on either."""
+    """Internal: the file itself ends early, so the outer archive cannot be read further either."""
 
 
 def check_member_name(name: str, where: str) -> None:
@@ -78,12 +78,12 @@ def tar_members(
 
     Args:
         path: the archive; gzip is recognised by its first bytes.
-        source: receives what is cut or damaged.
-        wanted: whether to read the member of this name; others are passed over.
-        nested: also descend into members whose name ends with ``.tar``; `wanted` then sees the inner names.
+        source: receives what is truncated or damaged.
+        wanted: whether to read the member of this name; the others are skipped.
+        nested: also read inside members whose name ends with ``.tar``; `wanted` then gets the inner names.
 
     Yields:
-        members, whole.
+        complete members.
 
     Raises:
         SourceError: the file is missing, or a member has an absolute or parent path.
@@ -98,7 +98,7 @@ def tar_members(
 
 
 def folder_members(folder: pathlib.Path, source: Source, *, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """Files below a folder whose relative path is wanted, in sorted order; links are followed, once each.
+    """Files below a folder whose relative path is wanted, in sorted order; links are followed, each once.
 
     Args:
         folder: where to start.
@@ -133,7 +133,7 @@ def _open(path: pathlib.Path) -> BinaryIO:
 
 
 class _FileStream:
-    """Counts offsets; turns every early end into `_Cut`. Plain files are skipped through by seeking."""
+    """Counts offsets and raises `_Cut` at an early end. In plain files, `skip` seeks."""
 
     def __init__(self, file: BinaryIO):
         self.offset = 0
@@ -232,7 +232,7 @@ def _nested_members(
 
 
 def _at(where: str, action: Callable[[int], object], count: int) -> object:
-    """Runs a stream action and says where, should the archive end inside it."""
+    """Runs a stream action; if the archive ends inside it, the error gets `where`."""
     try:
         return action(count)
     except _Damaged as error:
@@ -248,7 +248,7 @@ def _read(stream: _Stream, size: int, where: str) -> bytes:
 
 
 def _entries(stream: _Stream, archive: str, source: Source) -> Iterator[tuple[str, int, str]]:
-    """Name, size and place of each regular file; the caller consumes data and padding before the next."""
+    """Name, size and location of each regular file; the caller reads data and padding before the next."""
     extended: dict[str, str] = {}
     first = "before the first member"
     last = first
@@ -301,7 +301,7 @@ def _size(text: str | None, size: int, where: str) -> int:
 
 
 def _parse_extended(kind: bytes, data: bytes, where: str) -> dict[str, str]:
-    """What a GNU long name or a pax header says of the next member: its path and size."""
+    """Path and size of the next member, as a GNU long name or a pax header gives them."""
     if kind == tarfile.GNUTYPE_LONGNAME:
         return {"path": data.rstrip(b"\0").decode("utf-8", "replace")}
     if kind not in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):

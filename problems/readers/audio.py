@@ -1,4 +1,4 @@
-"""Sound files to one channel of float32 samples in [-1, 1] at a wanted rate."""
+"""Audio files to one channel of float32 samples in [-1, 1] at a wanted rate."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def decode(data: bytes, sample_rate: int) -> np.ndarray:
         `[samples]` float32 in [-1, 1]; several channels are averaged.
 
     Raises:
-        BadExampleError: the sound is damaged, truncated, empty or of an unknown format.
+        BadExampleError: the audio is damaged, truncated, empty or of an unknown format.
     """
     if not data:
-        raise BadExampleError("empty sound file")
+        raise BadExampleError("empty audio file")
     samples, rate = sphere.decode(data) if data.startswith(b"NIST") else _decode_libsndfile(data)
     if not len(samples):
         raise BadExampleError("no samples")
@@ -40,7 +40,7 @@ def decode(data: bytes, sample_rate: int) -> np.ndarray:
         samples = samples.astype(np.float32) / np.float32(1 << 15)
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
-        raise BadExampleError("sound with values that are no numbers")
+        raise BadExampleError("audio with values that are not numbers")
     return np.clip(resample(mono, rate, sample_rate), -1.0, 1.0)
 
 
@@ -53,7 +53,7 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     if from_rate == to_rate:
         return np.ascontiguousarray(samples, np.float32)
     if not _MIN_RATE <= from_rate <= _MAX_RATE:
-        raise BadExampleError("sound of an unusable sample rate")
+        raise BadExampleError("audio of an unusable sample rate")
     import av
 
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.float32), format="flt", layout="mono")
@@ -62,7 +62,7 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     try:
         parts = [part.to_ndarray() for part in (*resampler.resample(frame), *resampler.resample(None))]
     except (av.FFmpegError, ValueError, MemoryError):
-        raise BadExampleError("sound of an unusable sample rate") from None
+        raise BadExampleError("audio of an unusable sample rate") from None
     if not parts:
         raise BadExampleError("no samples")
     return np.concatenate(parts, axis=1)[0]
@@ -128,16 +128,16 @@ def _decode_libsndfile(data: bytes) -> tuple[np.ndarray, int]:
                 blocks.append(block)
                 count += len(block)
                 if count > _MAX_FRAMES:
-                    raise BadExampleError("sound longer than four hours")
+                    raise BadExampleError("audio longer than four hours")
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, OSError, MemoryError):
-        raise BadExampleError("damaged, truncated or unknown sound file") from None
+        raise BadExampleError("damaged, truncated or unknown audio file") from None
     if form == "FLAC" and count < expected:
-        raise BadExampleError("truncated sound file")
+        raise BadExampleError("truncated audio file")
     return np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32), rate
 
 
 def _check_wav_length(data: bytes) -> None:
-    """libsndfile plays cut WAV files without complaint, so the length of the data chunk is checked here."""
+    """libsndfile reads truncated WAV files without an error, so this checks the length of the data chunk."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return
     offset = 12
@@ -145,7 +145,7 @@ def _check_wav_length(data: bytes) -> None:
         name, size = struct.unpack_from("<4sI", data, offset)
         if name == b"data":
             if size not in _STREAMED and offset + 8 + size > len(data):
-                raise BadExampleError("truncated sound file")
+                raise BadExampleError("truncated audio file")
             return
         offset += 8 + size + size % 2
-    raise BadExampleError("truncated sound file")
+    raise BadExampleError("truncated audio file")

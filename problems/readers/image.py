@@ -1,4 +1,4 @@
-"""Checks encoded pictures and brings odd ones into a form TensorFlow decodes."""
+"""Checks encoded images and re-encodes those that TensorFlow cannot decode."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PILLOW_ERRORS = (
 
 
 def normalise(data: bytes) -> tuple[bytes, str]:
-    """Checks that a picture decodes to its end, and re-encodes what TensorFlow would not read.
+    """Checks that an image decodes to its end, and re-encodes it if TensorFlow cannot read it.
 
     Grey and RGB JPEG and opaque PNG pass unchanged, whatever their name says. CMYK JPEG, transparent PNG (put on
     white) and other formats become RGB JPEG of quality 95.
@@ -50,7 +50,7 @@ def normalise(data: bytes) -> tuple[bytes, str]:
         encoded bytes, and ``"jpeg"`` or ``"png"``.
 
     Raises:
-        BadExampleError: the picture is empty, truncated, damaged, too large or of an unknown format.
+        BadExampleError: the image is empty, truncated, damaged, too large or of an unknown format.
     """
     if not data:
         raise BadExampleError("empty image")

@@ -1,4 +1,4 @@
-"""Finds the files of a corpus below --source_dir, wherever its user put them."""
+"""Finds the files of a corpus below --source_dir, at most four folders deep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DEPTH = 4
 
 
 def nearest(folder: pathlib.Path, *patterns: str, directory: bool = False) -> pathlib.Path | None:
-    """The file (or folder) that matches and lies nearest to the top.
+    """The matching file (or folder) that is nearest to the top.
 
     Args:
         folder: where to start; searched at most four levels deep.

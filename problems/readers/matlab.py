@@ -33,7 +33,7 @@ def read_struct_array(data: bytes, name: str) -> list[dict[str, Any]]:
         one dict a record: numbers as flat NumPy arrays, text as str, anything else None.
 
     Raises:
-        SourceError: this is no such file, or it is damaged.
+        SourceError: this is not a MATLAB 5 file, it is damaged, or it lacks the array.
     """
     try:
         if len(data) < 128 or data[126:128] not in (b"IM", b"MI"):

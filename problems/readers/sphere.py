@@ -1,4 +1,4 @@
-"""NIST SPHERE sound files: the header's grammar and the samples, PCM or shorten-compressed.
+"""NIST SPHERE audio files: the header's grammar and the samples, PCM or shorten-compressed.
 
 Format: NIST SPeech HEader REsources, header ``NIST_1A``, header length, ``name -type value`` lines, ``end_head``.
 """
@@ -24,7 +24,7 @@ _STRING = re.compile(r"-s[0-9]{1,9}")
 
 @dataclasses.dataclass(frozen=True)
 class SphereHeader:
-    """What decoding needs of a SPHERE header.
+    """The fields of a SPHERE header that decoding needs.
 
     Attributes:
         length: bytes before the samples.

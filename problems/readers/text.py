@@ -1,7 +1,7 @@
-"""Lines of text as corpora ship them: plain files, .gz, WMT's .sgm, and members of tar archives read in place.
+"""Lines of text as corpora ship them: plain files, .gz, WMT's .sgm, and members of tar archives, without unpacking.
 
-Lines end at the newline byte and nowhere else: splitting at U+2028 or U+0085, as `str.splitlines` does, would put
-the two sides of a parallel text out of step.
+Lines end only at the newline byte. `str.splitlines` also splits at U+2028 or U+0085; then the lines of two parallel
+files would no longer match.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TextFile:
 
     @property
     def name(self) -> str:
-        """The file's own name, without folders and without ``.gz``."""
+        """The name of the file, without folders and without ``.gz``."""
         name = pathlib.PurePosixPath(self.member).name if self.member else self.path.name
         return name.removesuffix(".gz")
 
@@ -83,7 +83,7 @@ class Line:
 
 
 class InvalidUtf8Error(BadExampleError):
-    """A line is no UTF-8.
+    """A line is not UTF-8.
 
     Args:
         where: the line's number and the offset of the first bad byte in its file.
@@ -95,10 +95,10 @@ class InvalidUtf8Error(BadExampleError):
 
 
 def decode_line(line: Line) -> str:
-    """The line as text; a byte order mark at the file's start and a carriage return at its end are no part of it.
+    """The line as text, without the file's byte order mark and without a carriage return at the end.
 
     Raises:
-        InvalidUtf8Error: the line is no UTF-8.
+        InvalidUtf8Error: the line is not UTF-8.
     """
     raw = line.raw.removesuffix(b"\r")
     skipped = len(_BOM) if line.number == 1 and raw.startswith(_BOM) else 0
@@ -113,9 +113,9 @@ def read_lines(file: TextFile) -> Iterator[Line]:
     """Lines of a file in order; segments of an .sgm file, their entities resolved.
 
     Raises:
-        BadExampleError: the file is damaged; raised where the damage is met.
+        BadExampleError: the file is damaged; raised when reading reaches the damage.
     """
-    with _damage_named(file), _open(file) as stream:
+    with _naming_damage(file), _open(file) as stream:
         if file.is_sgm:
             yield from _read_segments(stream)
             return
@@ -126,7 +126,7 @@ def read_lines(file: TextFile) -> Iterator[Line]:
 
 
 def count_lines(file: TextFile) -> int:
-    """How many lines `read_lines` yields.
+    """Number of lines that `read_lines` yields.
 
     Raises:
         BadExampleError: the file is damaged.
@@ -135,7 +135,7 @@ def count_lines(file: TextFile) -> int:
         return sum(1 for _ in read_lines(file))
     if file.lines >= 0:
         return file.lines
-    with _damage_named(file), _open(file) as stream:
+    with _naming_damage(file), _open(file) as stream:
         return _count_newlines(stream)
 
 
@@ -169,14 +169,14 @@ def _read_segments(stream: BinaryIO) -> Iterator[Line]:
 
 def _resolve_entities(raw: bytes) -> bytes:
     if b"&" in raw:
-        # surrogateescape keeps bytes that are no UTF-8 for `decode_line` to report.
+        # With surrogateescape, bytes that are not UTF-8 reach `decode_line`, which reports them.
         text = html.unescape(raw.decode("utf-8", "surrogateescape"))
         raw = text.encode("utf-8", "surrogateescape")
     return b" ".join(raw.split())
 
 
 @contextlib.contextmanager
-def _damage_named(file: TextFile) -> Iterator[None]:
+def _naming_damage(file: TextFile) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
@@ -205,7 +205,7 @@ def _is_compressed(archive: pathlib.Path) -> bool:
 
 
 class _Slice(io.RawIOBase):
-    """The next `size` bytes of a stream as a file of their own; an earlier end is an EOFError."""
+    """The next `size` bytes of a stream as a file; EOFError if the stream ends before."""
 
     def __init__(self, stream: BinaryIO, size: int):
         self._stream = stream
@@ -224,7 +224,7 @@ class _Slice(io.RawIOBase):
 
 
 def is_archive(path: pathlib.Path) -> bool:
-    """Whether the name is that of a tar archive `list_archive` reads."""
+    """Whether the name is that of a tar archive that `list_archive` can read."""
     return path.name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
@@ -270,7 +270,7 @@ def _list_members(path: pathlib.Path, stream: BinaryIO) -> Iterator[TextFile]:
     previous = -1
     with tarfile.open(fileobj=stream, mode="r:", encoding="utf-8") as archive:
         for member in archive:
-            # A negative size would send tarfile back and into an endless loop.
+            # With a negative size, tarfile goes back and loops forever.
             if member.size < 0 or member.offset <= previous:
                 raise ValueError(f"damaged header at byte {member.offset}")
             previous = member.offset
@@ -279,7 +279,7 @@ def _list_members(path: pathlib.Path, stream: BinaryIO) -> Iterator[TextFile]:
             if data is not None:
                 lines = -1 if member.name.endswith(".gz") else _count_newlines(data)
                 yield TextFile(path, member.name, member.offset_data, member.size, lines)
-        # tarfile takes an unreadable header for the archive's end.
+        # tarfile treats an unreadable header as the end of the archive.
         stream.seek(archive.offset)
         if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise ValueError(f"damaged or missing header at byte {archive.offset}")

@@ -10,17 +10,17 @@ from t2t_multimodel.data.problem import Source
 from t2t_multimodel.errors import BadExampleError
 from t2t_multimodel.problems.readers.text import InvalidUtf8Error, Line, TextFile, count_lines, decode_line, read_lines
 
-# max_length: most blank-separated words of either side; max_ratio: most words of the longer side for each of the
-# shorter; drop_identical: leave out pairs of equal sides (these three for training only); max_examples: most examples
-# of a split. 0 turns a limit off.
+# For training only: max_length (most words of a side), max_ratio (most words of the longer side per word of the shorter
+# side), drop_identical (leaves out pairs with equal sides). For all splits: max_examples (most examples of a split).
+# 0 means no limit.
 PAIR_OPTIONS = types.MappingProxyType({"max_length": 0, "max_ratio": 0.0, "drop_identical": False, "max_examples": 0})
 
 
 def read_pairs(first: TextFile, second: TextFile, source: Source) -> Iterator[tuple[str, str]]:
     """Pairs of lines of two files.
 
-    Where the files have different numbers of lines, or .sgm files different segments, nothing says which lines
-    belong together: both files are left out, as one drop. A pair with a side that is no UTF-8 is dropped alone.
+    If the files have different numbers of lines, or .sgm files different segments, it is unknown which lines belong
+    together: both files are left out and counted as one drop. If a side is not UTF-8, only that pair is dropped.
     """
     fault = _fault(first, second)
     if fault:
@@ -41,7 +41,7 @@ def read_pairs(first: TextFile, second: TextFile, source: Source) -> Iterator[tu
 
 
 def _fault(first: TextFile, second: TextFile) -> tuple[str, str] | None:
-    """Why two files are no pair, as the arguments of `Source.drop`, or None."""
+    """The reason why two files are not a pair, as arguments of `Source.drop`, or None."""
     try:
         counts = count_lines(first), count_lines(second)
         if counts[0] != counts[1]:
@@ -66,7 +66,7 @@ def _decode(file: TextFile, line: Line, source: Source) -> str | None:
 
 
 def pair_examples(pairs: Iterable[tuple[str, str]], source: Source, *, training: bool) -> Iterator[dict[str, Any]]:
-    """Examples of the pairs that pass the filters of `PAIR_OPTIONS`; what is left out is counted by reason."""
+    """Examples of the pairs that pass the filters of `PAIR_OPTIONS`; the others are counted by reason."""
     options = {**PAIR_OPTIONS, **source.options}
     limit, yielded = options["max_examples"], 0
     for pair in pairs:

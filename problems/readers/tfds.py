@@ -15,7 +15,7 @@ def tfds_examples(name: str, split: str, source: Source, *, encoded_image: bool 
     Args:
         name: the data set, e.g. ``"librispeech"``.
         split: its name there.
-        source: `source_dir`, else `tmp_dir`, else tensorflow-datasets' own folder holds the prepared data.
+        source: the prepared data lie in its `source_dir`, else its `tmp_dir`, else the default of tensorflow-datasets.
         encoded_image: give the feature ``"image"`` as encoded bytes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reads members of a zip archive, or files of the folder it unpacks to, by name and in place."""
+"""Reads members of a zip archive, or files of the folder it unpacks to, by name and without unpacking."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FolderReader:
         self._folder = folder
 
     def where(self, name: str) -> str:
-        """The place of a member, for messages."""
+        """The location of a member, for messages."""
         return str(self._folder / name)
 
     def __contains__(self, name: str) -> bool:
@@ -67,14 +67,14 @@ class FolderReader:
 
 
 class ZipReader:
-    """Members of a zip archive by name. A zip without its directory (a cut download) is scanned from its front.
+    """Members of a zip archive by name. A zip without its directory (a truncated download) is scanned from its start.
 
     Args:
         path: the archive.
-        source: receives a warning when the archive is cut.
+        source: receives a drop if the archive is truncated.
 
     Raises:
-        SourceError: the file is no zip archive, or a member has an absolute or parent path.
+        SourceError: the file is not a zip archive, or a member has an absolute or parent path.
     """
 
     def __init__(self, path: pathlib.Path, source: Source):
@@ -123,7 +123,7 @@ class ZipReader:
 
 
 def _scan(path: pathlib.Path, source: Source) -> dict[str, _Entry]:
-    """Whole members of a zip that lost its directory, found by their local headers."""
+    """Complete members of a zip that lost its directory, found by their local headers."""
     entries: dict[str, _Entry] = {}
     last, offset = "before the first member", 0
     with open(path, "rb") as file:
@@ -145,7 +145,7 @@ def _scan(path: pathlib.Path, source: Source) -> dict[str, _Entry]:
             entries[name] = _Entry(start, method, crc, compressed, size)
             last, offset = f"after member {name}", start + compressed
     if not entries:
-        raise SourceError(f"{path} is no zip archive, or cut off inside its first member; download it again")
+        raise SourceError(f"{path} is not a zip archive, or is truncated inside its first member; download it again")
     return _report(path, source, entries, last, offset)
 
 

@@ -1,7 +1,7 @@
-"""Task metrics by name, each in a module of its own that is imported on first use.
+"""Task metrics by name. Each has one module, which is imported on first use.
 
-A metric is a function ``score(hypotheses, references)`` of presented outputs and their references, decorated by
-`register_metric` with a literal name.
+A metric is a function ``score(hypotheses, references)``. Its arguments are the outputs as people read them and their
+references. `register_metric` registers it; the name must be a literal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ _metrics = Registry(kind="metric", package=__name__, function="register_metric")
 
 
 def register_metric(name: str) -> Callable[[Scorer], Scorer]:
-    """Function decorator: registers ``score(hypotheses, references)`` under `name`, the key of its main score."""
+    """Function decorator: registers ``score(hypotheses, references)`` as the metric `name`, the key of its main score.
+
+    `name` must be a literal, since the names are read from the sources. `metrics/wer.py` is a short example.
+    """
 
     def decorate(function: Scorer) -> Scorer:
         _metrics.add(name, function, function.__module__)
@@ -32,12 +35,27 @@ def get(name: str) -> Scorer:
 
     Raises:
         UnknownNameError: there is none; the nearest names are suggested.
+
+    Example:
+        ```python
+        from t2t_multimodel import metrics
+
+        metrics.get("wer")(["a red ring"], [["a red ring here"]])  # {"wer": 0.25}
+        ```
     """
     return _metrics.get(name)
 
 
 def names() -> list[str]:
-    """Names of all metrics."""
+    """Names of all metrics, sorted.
+
+    Example:
+        ```python
+        from t2t_multimodel import metrics
+
+        "bleu" in metrics.names()  # True
+        ```
+    """
     return _metrics.names()
 
 
@@ -55,6 +73,13 @@ def score(metrics: Iterable[str], hypotheses: Sequence[str], references: Sequenc
     Raises:
         DataError: there are no outputs, or not at least one reference for each.
         UnknownNameError: a metric is not registered.
+
+    Example:
+        ```python
+        from t2t_multimodel import metrics
+
+        metrics.score(["wer", "cer"], ["a red ring"], [["a red king"]])  # {"wer": 1 / 3, "cer": 0.1}
+        ```
     """
     if not hypotheses:
         raise DataError("there are no outputs to score; decode at least one example")

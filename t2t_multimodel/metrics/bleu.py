@@ -10,14 +10,22 @@ from t2t_multimodel.metrics import Scores, register_metric
 
 @register_metric("bleu")
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
-    """Corpus BLEU, from 0 to 100, of detokenized text; the case counts.
+    """Corpus BLEU, from 0 to 100, of detokenized text; upper and lower case differ.
 
     Args:
         hypotheses: outputs.
-        references: of each output one or more references; outputs may have different numbers of them.
+        references: one or more references for each output; their number may differ between outputs.
 
     Returns:
         ``bleu``, and ``bleu_signature``: sacrebleu's tokenization, smoothing and version.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import bleu
+
+        references = [["The cat sat on the mat.", "A cat sat on the mat."]]
+        bleu.score(["A cat sat on the mat."], references)["bleu"]  # 100.0
+        ```
     """
     from sacrebleu.metrics import BLEU
 

@@ -9,7 +9,7 @@ from t2t_multimodel.errors import BadExampleError, DataError
 from t2t_multimodel.metrics import Scores, register_metric
 from t2t_multimodel.text import bracket_files, trees
 
-# The labels EVALB's COLLINS.prm leaves out: of words, their tags; of constituents, the root's.
+# Tags of the words that EVALB's COLLINS.prm leaves out.
 _LEFT_OUT_TAGS = frozenset({",", ":", "``", "''", "."})
 _EQUAL_LABELS = {"PRT": "ADVP"}
 
@@ -20,28 +20,41 @@ Brackets = Counter[tuple[str, int, int]]
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
     """Precision, recall and F1 of labelled constituents over the whole corpus.
 
-    As EVALB with COLLINS.prm: functional tags, traces and the root TOP are left out; punctuation (tagged ``, : `` ''
-    .``) is left out, and constituents that held nothing else; PRT counts as ADVP; tags are not scored. Two things are
-    decided otherwise: a word is punctuation by the reference's tag, so that a wrongly tagged comma does not void a
-    sentence; and a malformed output, or one over other words, counts as a tree without constituents instead of being
-    left out of the scores. Where tags are all XX no word is known as punctuation, and all count.
+    As EVALB with COLLINS.prm: functional tags, traces, the root TOP, and punctuation (tagged ``, : `` '' .``) are left
+    out, and so are constituents that hold nothing else. PRT counts as ADVP. Tags are not scored.
+
+    Two things differ from EVALB. The reference's tags decide which words are punctuation, so that a wrongly tagged
+    comma does not make a whole sentence wrong. And a malformed output, or one with other words, counts as a tree
+    without constituents; EVALB leaves such a sentence out of the scores. Where all tags are XX, no word is known to
+    be punctuation, and all words count.
 
     Args:
         hypotheses: trees in brackets with their words, ``(S (NP (DT the) (NN cat)) (VP (VBZ sits)))``.
-        references: of each output its tree; further ones are not looked at.
+        references: one tree for each output; further ones are ignored.
 
     Returns:
         ``bracket_f1``, ``bracket_precision``, ``bracket_recall``, ``bracket_complete_match`` (the share of sentences
-        with all and only the right constituents), each from 0 to 1, and ``bracket_malformed``, a number of outputs.
+        whose constituents are exactly those of the reference), each from 0 to 1, and ``bracket_malformed``, the number
+        of malformed outputs.
 
     Raises:
-        DataError: a reference is no tree.
+        DataError: a reference is not a tree.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import bracket_f1
+
+        tree = "(S (NP (DT the) (NN cat)) (VP (VBZ sits)))"
+        bracket_f1.score([tree], [[tree]])["bracket_f1"]  # 1.0
+        flat = "(S (DT the) (NN cat) (VP (VBZ sits)))"  # 2 constituents, 2 of the 3 of the tree
+        bracket_f1.score([flat], [[tree]])["bracket_f1"]  # 0.8
+        ```
     """
     matched = found_total = wanted_total = complete = malformed = 0
     for hypothesis, (reference, *_) in zip(hypotheses, references):
         wanted_tree = _tree(reference)
         if wanted_tree is None:
-            raise DataError(f"reference {reference[:60]!r} is no tree; generate the data again")
+            raise DataError(f"reference {reference[:60]!r} is not a tree; generate the data again")
         kept = [tag not in _LEFT_OUT_TAGS for tag in _tags(wanted_tree)]
         found_tree = _tree(hypothesis)
         wanted, found = brackets(wanted_tree, kept), Counter()
@@ -63,11 +76,21 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
 
 
 def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
-    """Constituents of a tree as (label, first word, word after the last), each with how often it occurs.
+    """Counts the constituents of a tree, each as (label, first word, word after the last).
 
     Args:
         tree: a cleaned tree.
         kept: for each word, whether it counts.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import bracket_f1
+        from t2t_multimodel.text.trees import Tree
+
+        phrase = Tree("NP", (Tree("DT", ("the",)), Tree("NN", ("cat",))))
+        tree = Tree("S", (phrase, Tree("VP", (Tree("VBZ", ("sits",)),))))
+        sorted(bracket_f1.brackets(tree, [True] * 3))  # [("NP", 0, 2), ("S", 0, 3), ("VP", 2, 3)]
+        ```
     """
     found: Brackets = Counter()
     starts: list[int] = []
@@ -88,7 +111,7 @@ def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
 
 
 def _tree(text: str) -> trees.Tree | None:
-    """The cleaned tree, or None where the brackets are malformed or hold no word."""
+    """The cleaned tree, or None if the brackets are malformed or hold no word."""
     try:
         return bracket_files.clean(bracket_files.parse_tree(text))
     except BadExampleError:
@@ -104,5 +127,5 @@ def _tags(tree: trees.Tree) -> list[str]:
 
 
 def _share(part: int, whole: int) -> float:
-    """`part / whole`; 1 where there was nothing to find."""
+    """`part / whole`; 1 if there was nothing to find."""
     return part / whole if whole else 1.0

@@ -9,17 +9,24 @@ from t2t_multimodel.metrics import Scores, register_metric
 
 @register_metric("cer")
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
-    """Substituted, deleted and inserted characters of the whole corpus over the characters of its references.
+    """Character error rate of a corpus: wrong, missing and extra characters over the characters of the references.
 
-    A run of blanks counts as one character, blanks at the ends as none. Where all references are empty, the number
-    of errors is given.
+    A run of blanks counts as one character; blanks at the ends do not count. If all references are empty, the result
+    is the number of errors.
 
     Args:
         hypotheses: outputs.
-        references: of each output its reference; further ones are not looked at.
+        references: one reference for each output; further ones are ignored.
 
     Returns:
         ``cer``, a share: 0.12 is 12%.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import cer
+
+        cer.score(["a red ring"], [["a red king"]])  # {"cer": 0.1}
+        ```
     """
     import jiwer
 

@@ -14,7 +14,7 @@ from t2t_multimodel.metrics import Scores, register_metric
 _LONGEST = 4
 _SIGMA = 6.0
 _SCALE = 10.0
-# Words as the Penn Treebank cuts them, so far as captions have them: "don't" is "do n't", "dog's" is "dog 's".
+# Splits words as the Penn Treebank does, in the cases that captions have: "don't" is "do n't", "dog's" is "dog 's".
 _WORD = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:[-.,/]\w+)*")
 
 Vector = dict[tuple[str, ...], float]
@@ -24,16 +24,24 @@ Vector = dict[tuple[str, ...], float]
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
     """CIDEr-D, from 0 to 10, the mean over all captions.
 
-    Texts are lower-cased, cut into words as the Penn Treebank does, and stripped of punctuation. The weights of
-    n-grams come from the references of the corpus that is scored, so scores of different corpora (or different
-    parts of one) do not compare, and a corpus of one picture scores 0.
+    Texts are lower-cased, split into words as in the Penn Treebank, and stripped of punctuation. The weights of
+    n-grams come from the references of the corpus that is scored. Therefore scores of different corpora (or of
+    different parts of one) cannot be compared, and a corpus of one image scores 0.
 
     Args:
-        hypotheses: a caption of each picture.
-        references: one or more captions of each picture.
+        hypotheses: one caption for each image.
+        references: one or more captions for each image.
 
     Returns:
         ``cider``.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import cider
+
+        captions = ["a red ring on the grass", "two dogs run along a beach"]
+        cider.score(captions, [["a red ring on the grass"], ["two dogs run along a beach"]])  # {"cider": 10.0}
+        ```
     """
     found = [words(text) for text in hypotheses]
     wanted = [[words(text) for text in texts] for texts in references]
@@ -41,32 +49,49 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
 
 
 def words(text: str) -> list[str]:
-    """The lower-cased words of a caption, without punctuation."""
+    """The lower-cased words of a caption, without punctuation.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import cider
+
+        cider.words("A dog's ball, don't throw!")  # ["a", "dog", "'s", "ball", "do", "n't", "throw"]
+        ```
+    """
     return _WORD.findall(text.lower())
 
 
 def cider_d(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
     """CIDEr-D of each caption.
 
-    For n from 1 to 4, a caption is the vector of its n-grams, each weighted by its count times
-    log(pictures / pictures whose references have it). The score is the mean over n and over references of the cosine
-    of the two vectors, the caption's weights clipped to the reference's, times exp(-d^2 / (2 * 6^2)) for a
-    difference of d words, times 10.
+    For n from 1 to 4, a caption is a vector with one weight for each n-gram: its count times
+    log(images / images whose references have the n-gram). The similarity of two captions is the cosine of their
+    vectors, with the weights of the first clipped to those of the reference. It is multiplied by
+    exp(-d^2 / (2 * 6^2)), where d is the difference of their numbers of words. The score is 10 times the mean over n
+    and over the references.
 
     Args:
-        hypotheses: words of a caption of each picture.
-        references: words of one or more captions of each picture.
+        hypotheses: the words of one caption for each image.
+        references: the words of one or more captions for each image.
 
     Returns:
-        scores `[pictures]`, float64.
+        scores `[images]`, float64.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import cider
+
+        hypotheses = [["a", "ring"], ["two", "dogs"]]
+        cider.cider_d(hypotheses, [[["a", "ring"]], [["two", "cats"]]]).round(3).tolist()  # [5.0, 1.25]
+        ```
     """
     counts = [[_ngrams(reference) for reference in texts] for texts in references]
-    pictures_with = Counter(ngram for texts in counts for ngram in set().union(*texts))
+    images_with = Counter(ngram for texts in counts for ngram in set().union(*texts))
     scores = np.zeros(len(hypotheses))
     for i, (hypothesis, texts) in enumerate(zip(hypotheses, references)):
-        found = _vectors(_ngrams(hypothesis), pictures_with, len(references))
+        found = _vectors(_ngrams(hypothesis), images_with, len(references))
         for reference, ngrams in zip(texts, counts[i]):
-            wanted = _vectors(ngrams, pictures_with, len(references))
+            wanted = _vectors(ngrams, images_with, len(references))
             difference = len(hypothesis) - len(reference)
             penalty = math.exp(-(difference**2) / (2 * _SIGMA**2))
             scores[i] += penalty * np.mean([_similarity(a, b) for a, b in zip(found, wanted)]) / len(texts)
@@ -77,11 +102,11 @@ def _ngrams(text: Sequence[str]) -> Counter[tuple[str, ...]]:
     return Counter(tuple(text[start : start + n]) for n in range(1, _LONGEST + 1) for start in range(len(text) - n + 1))
 
 
-def _vectors(counts: Counter[tuple[str, ...]], pictures_with: Counter, pictures: int) -> list[Vector]:
+def _vectors(counts: Counter[tuple[str, ...]], images_with: Counter, images: int) -> list[Vector]:
     """Weights of the n-grams, one vector for each n."""
     vectors: list[Vector] = [{} for _ in range(_LONGEST)]
     for ngram, count in counts.items():
-        vectors[len(ngram) - 1][ngram] = count * math.log(pictures / max(1, pictures_with[ngram]))
+        vectors[len(ngram) - 1][ngram] = count * math.log(images / max(1, images_with[ngram]))
     return vectors
 
 

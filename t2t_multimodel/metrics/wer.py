@@ -9,17 +9,24 @@ from t2t_multimodel.metrics import Scores, register_metric
 
 @register_metric("wer")
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
-    """Substituted, deleted and inserted words of the whole corpus over the words of its references.
+    """Word error rate of a corpus: wrong, missing and extra words over the words of the references.
 
-    Words are separated by blanks and compared as they are. Words put out for an empty reference are insertions;
-    where all references are empty, the number of errors is given.
+    Words are separated by blanks and compared as they are, case included. All words of an output are extra ones if its
+    reference is empty. If all references are empty, the result is the number of errors.
 
     Args:
         hypotheses: outputs.
-        references: of each output its reference; further ones are not looked at.
+        references: one reference for each output; further ones are ignored.
 
     Returns:
-        ``wer``, a share: 0.12 is 12%; above 1 where more is wrong than there is to say.
+        ``wer``, a share: 0.12 is 12%. It is above 1 if there are more errors than words in the references.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import wer
+
+        wer.score(["the cat sat down"], [["the cat sits down"]])  # {"wer": 0.25}
+        ```
     """
     import jiwer
 

@@ -1,4 +1,4 @@
-"""t2t-decoder from outside: files in, files out, and one clear line for whatever is wrong."""
+"""t2t-decoder from outside: files in, files out, and one clear line for each error."""
 
 import pathlib
 import shutil
@@ -30,7 +30,7 @@ def raw_input(name: str):
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory) -> pathlib.Path:
-    """A picture, a sound and files that are neither."""
+    """An image, an audio file and files that are neither."""
     import soundfile
 
     folder = tmp_path_factory.mktemp("media")

@@ -1,4 +1,4 @@
-"""BLEU against sacrebleu's own interface and by hand."""
+"""BLEU against sacrebleu's interface and by hand."""
 
 import math
 

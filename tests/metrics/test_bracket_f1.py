@@ -86,7 +86,7 @@ def test_malformed_outputs_cost_recall_and_are_counted(bad):
 
 
 def test_a_malformed_reference_is_an_error():
-    with pytest.raises(DataError, match="no tree"):
+    with pytest.raises(DataError, match="not a tree"):
         score([GOLD], ["(S (NP"])
 
 

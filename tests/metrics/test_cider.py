@@ -13,7 +13,7 @@ WORDS = ["a", "the", "man", "dog", "rides", "runs", "on", "with", "red", "small"
 
 
 def corpus(seed, pictures=12):
-    """Captions that share n-grams with their references, and references that share some among pictures."""
+    """Captions that share n-grams with their references, and references of different images that share some."""
     rng = random.Random(seed)
     references = [
         [" ".join(rng.choices(WORDS, k=rng.randint(1, 11))) for _ in range(rng.randint(1, 5))] for _ in range(pictures)
@@ -40,7 +40,7 @@ def test_equals_the_authors_implementation(seed):
 
 
 def test_values_by_hand():
-    # Both pictures' n-grams are their own and weigh log 2. The first caption equals its reference. The second has two
+    # The two images share no n-grams, so each weighs log 2. The first caption equals its reference. The second has two
     # of the three words, each of weight 1 in a vector of three, and one of two pairs: cosines 2/sqrt(6) and 1/sqrt(2).
     scores = cider_d([list("abcd"), list("xy")], [[list("abcd")], [list("xyz")]])
     penalty = math.exp(-1 / (2 * 6**2))

@@ -1,4 +1,4 @@
-"""Metrics by name, and what `metrics.score` demands."""
+"""Metrics by name, and the checks of `metrics.score`."""
 
 import subprocess
 import sys

@@ -18,7 +18,7 @@ BLOCKS = "body.encoder_blocks=1,body.mixer_blocks=1,body.decoder_blocks=1,body.a
 
 
 def own_problems() -> list[str]:
-    """Names of this package's problems; those that other tests register are theirs to test."""
+    """Names of this package's problems, without those that other tests register."""
     names = registry.problem_names()
     return [name for name in names if type(registry.problem(name)).__module__.startswith("t2t_multimodel.problems.")]
 
@@ -133,7 +133,7 @@ def check_batch(problem, batch, hparams) -> None:
 
 
 def check_ids(ids) -> None:
-    """Every row is ended once and padded behind its end."""
+    """Every row has one end id, with only padding after it."""
     assert ids.ndim == 2 and 0 <= ids.min() <= ids.max() < VOCAB_SIZE
     for row in ids:
         (end,) = np.nonzero(row == END_ID)[0]
@@ -141,7 +141,7 @@ def check_ids(ids) -> None:
 
 
 def check_metrics(problem, data, index) -> None:
-    """Scores of the targets themselves are perfect, and others than those of empty outputs."""
+    """Scores of the targets themselves are perfect and differ from those of empty outputs."""
     assert problem.command and problem.metrics and problem.uses_vocabulary
     vocabulary = Vocabulary.load(data)
     rows = [decode_features(record) for record in index.read(range(len(index)))]

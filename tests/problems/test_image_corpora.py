@@ -1,4 +1,4 @@
-"""Tests of the picture problems: corpora in the official layouts, and small ones written here."""
+"""Tests of the image problems: corpora in the official layouts, and small ones written here."""
 
 import gzip
 import io
@@ -89,7 +89,7 @@ def test_imagenet_unpacked_and_without_synset_list(tmp_path):
 
 def test_imagenet_val_without_labels_is_one_error(corpora_dir, tmp_path):
     folder = imagenet_files(tmp_path, corpora_dir, "ILSVRC2012_img_val.tar", "imagenet_lsvrc_2015_synsets.txt")
-    with pytest.raises(SourceError, match="labels of the validation pictures"):
+    with pytest.raises(SourceError, match="labels of the validation images"):
         read("image_imagenet", folder, "dev")
 
 
@@ -174,7 +174,7 @@ def test_fashion_mnist(tmp_path):
     train, source, lines = read("image_fashion_mnist", folder, "train")
     assert len(train) == 2 and source.dropped == {"truncated idx file": 1} and "offset 1584" in lines[0]
     folder = fashion_folder(folder, b"no idx", idx(labels))
-    with pytest.raises(SourceError, match="no idx file"):
+    with pytest.raises(SourceError, match="not an idx file"):
         read("image_fashion_mnist", folder, "train")
 
 

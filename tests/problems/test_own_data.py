@@ -1,4 +1,4 @@
-"""Tests of the problems for own pictures, captions and speech."""
+"""Tests of the problems for your own images, captions and speech."""
 
 import io
 import pathlib
@@ -80,5 +80,5 @@ def test_speech_tsv(tmp_path):
     train, source = read("speech_tsv", tmp_path, "train")
     assert [e["targets"] for e in train] == ["hello", "again"]
     assert train[0]["inputs"].dtype == np.float32 and abs(len(train[0]["inputs"]) - 8000) <= 1
-    assert source.dropped == {"truncated sound file": 1}
+    assert source.dropped == {"truncated audio file": 1}
     assert len(read("speech_tsv", tmp_path, "dev", max_seconds=0.1)[0]) == 0

@@ -1,4 +1,4 @@
-"""Mutated lists and texts of own data: the readers raise nothing but the project's errors, and count what they drop."""
+"""Mutated lists and texts of own data: the readers raise only the project's errors, and count what they drop."""
 
 import random
 

@@ -97,7 +97,7 @@ def test_wsj_discs_in_odd_case(tmp_path, packed):
     assert {e["meta/id"]: e["targets"] for e in train} == {"011c0201": "ZERO WORDS COMMA", "46ac0201": "IN DOT"}
     assert source.dropped == {
         "no transcript": 1,
-        "no sound file": 1,
+        "no audio file": 1,
         "SPHERE file with fewer samples than its header says": 1,
     }
     assert any("46ac0203" in line for line in lines) and any("46ac0202" in line for line in lines)
@@ -170,7 +170,7 @@ def test_librispeech_unpacked(tmp_path):
     }
     train, source, _ = read("speech_librispeech", write(tmp_path, files), "train")
     assert [(e["meta/id"], e["targets"], e["inputs"].shape) for e in train] == [("7-8-0000", "HELLO", (8000,))]
-    assert source.dropped["no transcript"] == source.dropped["no sound file"] == 1
+    assert source.dropped["no transcript"] == source.dropped["no audio file"] == 1
     assert sum(source.dropped.values()) == 3
 
 

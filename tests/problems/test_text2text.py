@@ -1,4 +1,4 @@
-"""Own pairs of texts in a folder."""
+"""Your own pairs of texts in a folder."""
 
 import gzip
 
@@ -54,7 +54,7 @@ def test_unclear_folders_are_refused(tmp_path):
     with pytest.raises(SourceError, match="--source_dir"):
         read(None)
     (tmp_path / "train.inputs.txt").write_text("a")
-    with pytest.raises(SourceError, match="no other side"):
+    with pytest.raises(SourceError, match="lacks its other side"):
         read(tmp_path)
     (tmp_path / "train.tsv").write_text("a\tb")
     with pytest.raises(SourceError, match="keep one"):

@@ -1,4 +1,4 @@
-"""Which examples make which batch: a pure function of (seed, batch number), so that any batch can be found again."""
+"""Assigns examples to batches. A batch is a pure function of (seed, problem, number), so a run can be resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from t2t_multimodel.data.spec import InputSpec
 from t2t_multimodel.errors import DataError
 
-# Batches of a bucket whose examples are sorted together by the other side, and of these by the bucket's side.
+# Batches of a bucket whose examples are sorted together: 16 by the other side, then 4 by the bucket's side.
 _WINDOW, _GROUP = 16, 4
 
 
@@ -25,23 +25,35 @@ def bucket_boundaries(min_bucket: int, max_length: int, growth: float) -> list[i
 class BatchPlan:
     """Rows of each batch of one problem's split.
 
-    Examples are put into buckets by length; a bucket's batch holds as many rows as its length allows in a budget.
-    Training visits every example once an epoch, in an order drawn from (seed, epoch); a bucket that does not
-    divide evenly is cut into batches of nearly equal size. A bucket bounds one side alone, and not closely, so the
-    examples of each 16 drawn batches are sorted by the other side and then, four batches at a time, by the bucket's
-    side, which spares padding.
+    Examples are put into buckets by length. A batch of a bucket has as many rows as fit into the budget at the
+    bucket's upper bound. An epoch of training visits every example once, in an order drawn from (seed, epoch). A bucket
+    that does not divide evenly is split into batches of nearly equal size.
+
+    A bucket limits only one side. To save padding, the examples of each 16 drawn batches are sorted by the other side,
+    and then those of each four batches by the bucket's side.
 
     Args:
-        lengths: cost of each example `[examples]`: the longer side in tokens, samples of sound, or 1 a picture.
-        budget: sum of (rows * bucket length) a batch may have.
+        lengths: cost of each example `[examples]`: the longer side in tokens, samples of audio, or 1 for an image.
+        budget: largest value of rows * bucket bound of a batch.
         boundaries: upper bounds of the buckets; longer examples are left out.
         seed: of the order.
-        problem: name that makes the order differ between problems.
-        sort_key: what near lengths of the other side have in common `[examples]`, or None.
+        problem: its name; the order differs between problems.
+        sort_key: `[examples]`, close values where the lengths of the other side are close, or None.
         limit: the greatest length for messages, with the hparam that sets it.
 
     Attributes:
-        left_out: how many examples are longer than the last boundary.
+        left_out: number of examples that are longer than the last boundary.
+
+    Example:
+        ```python
+        import numpy as np
+
+        from t2t_multimodel.data.input.batching import BatchPlan
+
+        plan = BatchPlan(np.array([3, 4, 9]), budget=16, boundaries=[4, 9], seed=0, problem="toy")
+        plan.batches_per_epoch  # 2: rows 0 and 1 in one batch, row 2 in the other
+        plan.train_batch(0)  # the rows of the first batch
+        ```
     """
 
     def __init__(
@@ -71,7 +83,7 @@ class BatchPlan:
         self._lengths, self._sort_key, self.limit = lengths, sort_key, limit
         self.batches_per_epoch = sum(self._counts.values())
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019 - one plan lives as long as its run
+    @functools.lru_cache(maxsize=2)  # noqa: B019 - a plan lives as long as its run
     def _epoch(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([*self._entropy, epoch])))
         batches = []
@@ -81,14 +93,14 @@ class BatchPlan:
         return [batches[i] for i in order]
 
     def _sorted(self, batches: list[np.ndarray]) -> list[np.ndarray]:
-        """The batches with their examples exchanged within windows, so that each has near lengths on both sides."""
+        """The batches with their examples sorted within windows, so that both sides of a batch have similar lengths."""
         if self._sort_key is None:
             return batches
         for key, size in ((self._sort_key, _WINDOW), (self._lengths, _GROUP)):
             batches = [
                 batch
                 for first in range(0, len(batches), size)
-                for batch in _exchanged(batches[first : first + size], key)
+                for batch in _sorted_by(batches[first : first + size], key)
             ]
         return batches
 
@@ -98,7 +110,7 @@ class BatchPlan:
         return self._epoch(epoch)[position]
 
     def eval_batches(self) -> list[np.ndarray]:
-        """Rows of all batches, each example once, in the order of the data within a bucket."""
+        """Rows of all batches. Each example occurs once; within a bucket, the order is that of the data."""
         return [part for bound, rows in self.buckets.items() for part in np.array_split(rows, self._counts[bound])]
 
     def bucket_of(self, rows: np.ndarray) -> int:
@@ -107,8 +119,8 @@ class BatchPlan:
         return min(bound for bound in self.buckets if bound >= longest)
 
 
-def _exchanged(batches: list[np.ndarray], key: np.ndarray) -> list[np.ndarray]:
-    """Batches of the same sizes with the same rows, in the order of `key[rows]`."""
+def _sorted_by(batches: list[np.ndarray], key: np.ndarray) -> list[np.ndarray]:
+    """The same rows in batches of the same sizes, sorted by `key`."""
     rows = np.concatenate(batches)
     rows = rows[np.argsort(key[rows], kind="stable")]
     return np.split(rows, np.cumsum([len(batch) for batch in batches])[:-1])

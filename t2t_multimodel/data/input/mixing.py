@@ -15,11 +15,11 @@ class ProblemMixer:
     """Draws the problem of each step and counts the batches each problem has used.
 
     Schemes: ``uniform``; ``proportional`` to examples^(1/temperature); ``weighted``; ``adaptive``, proportional to
-    the moving average of each problem's loss (Tensor2Tensor 1.0.3 took the averages as logits instead, which leaves
-    all but the worst problem without steps).
+    the moving average of each problem's loss. Tensor2Tensor 1.0.3 takes the averages as logits, which leaves almost no
+    steps to all but the worst problem.
 
     Args:
-        problems: names, in the order that the state keeps.
+        problems: names, in the order of `batches` and `losses`.
         examples: number of training examples of each.
         mixing: hparams group.
         seed: of the draws.
@@ -55,7 +55,7 @@ class ProblemMixer:
         return weights / weights.sum()
 
     def choose(self, step: int) -> tuple[str, int]:
-        """The problem of `step` and the number of its batch; counts the batch as used."""
+        """The problem of `step` and the number of its next batch, which then counts as used."""
         if len(self.problems) > 1:
             rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, step])))
             chosen = int(rng.choice(len(self.problems), p=self.probabilities()))
@@ -66,14 +66,14 @@ class ProblemMixer:
         return self.problems[chosen], number
 
     def observe(self, problem: str, loss: float) -> None:
-        """Moves a problem's average loss (adaptive mixing)."""
+        """Updates the moving average of a problem's loss (adaptive mixing)."""
         i = self.problems.index(problem)
         self.losses[i] = self._mixing.decay * self.losses[i] + (1 - self._mixing.decay) * loss
 
     def state(self) -> dict[str, Mapping[str, float]]:
-        """What a checkpoint keeps, by problem name; problems that this run does not train keep what they had."""
-        mine = zip(self.problems, self.batches, self.losses)
-        return {**self._other_problems, **{p: {"batches": int(b), "loss": float(loss)} for p, b, loss in mine}}
+        """The state that a checkpoint keeps, by problem name; other problems keep the state that was restored."""
+        trained = zip(self.problems, self.batches, self.losses)
+        return {**self._other_problems, **{p: {"batches": int(b), "loss": float(loss)} for p, b, loss in trained}}
 
     def restore(self, state: Mapping[str, Mapping[str, float]]) -> None:
         """The inverse of `state`; problems that the state lacks start afresh."""

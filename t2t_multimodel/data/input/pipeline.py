@@ -99,9 +99,9 @@ class ProblemInput:
                     yield batch
                     number += 1
             except tf.errors.OpError as error:
-                self._set_unreadable_apart(rows_of(number), str(error.message).strip().splitlines()[0][:200])
+                self._skip_unreadable(rows_of(number), str(error.message).strip().splitlines()[0][:200])
 
-    def _set_unreadable_apart(self, rows: np.ndarray, reason: str) -> None:
+    def _skip_unreadable(self, rows: np.ndarray, reason: str) -> None:
         found = [row for row in rows.tolist() if row not in self.unreadable and not self._is_readable(row)]
         name, cure = self.problem.name, "generate it again"
         for row in found:

@@ -1,4 +1,4 @@
-"""Examples of generated data in a form for people: text, drawn trees, pictures and spectrograms as PNG."""
+"""Examples of generated data in a form for people: text, drawn trees, images and spectrograms as PNG."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Example:
     Attributes:
         row: its number in the split, from 0.
         inputs, targets: the two sides.
-        meta: the record's further values under ``meta/``, by the rest of their names.
+        meta: the record's values under ``meta/``, by their names without that prefix.
     """
 
     row: int
@@ -33,18 +33,18 @@ class Example:
 
 
 class ExampleReader:
-    """Reads examples of one split and turns them into what people read.
+    """Reads examples of one split and turns them into a form for people.
 
     Args:
         problem: the problem.
         data_dir: folder of the generated data.
         split: ``"train"``, ``"dev"`` or ``"test"``.
         modalities: hparams group, for the spectrogram's window, hop and bands.
-        strict: a damaged record is an error instead of being skipped and counted.
+        strict: a damaged record is an error; otherwise it is skipped and counted.
 
     Raises:
         DataError: there are no shards, or they are damaged.
-        VocabularyError: the data were made with another vocabulary than the folder's.
+        VocabularyError: the data were made with another vocabulary than the one in the folder.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Lengths of a split's examples: histograms, and what buckets an hparams set puts them in."""
+"""Lengths of the examples of a split: histograms, and the buckets of an hparams set."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Bin:
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
-    """What one bucket of a batch plan holds.
+    """The contents of one bucket of a batch plan.
 
     Attributes:
-        bound: greatest length in it, or None for all buckets together: ids, samples, or 1 for pictures.
-        examples: in it.
-        batches: of an epoch.
-        input_padding, target_padding: share of padding from 0 to 1 where each batch is padded to its longest row;
-            None where a side has no length.
+        bound: greatest length in it (ids, samples, or 1 for images), or None for all buckets together.
+        examples: number of examples in it.
+        batches: number of its batches in an epoch.
+        input_padding, target_padding: share of padding from 0 to 1, if each batch is padded to its longest row;
+            None if a side has no length.
     """
 
     bound: int | None
@@ -45,11 +45,11 @@ class Bucket:
 
 
 def histogram(lengths: np.ndarray, bins: int = _BINS) -> list[Bin]:
-    """Counts lengths in at most about `bins` bins of equal, round width (1, 2 or 5 times a power of ten).
+    """Counts lengths in about `bins` bins or fewer. Their width is equal and round: 1, 2 or 5 times a power of ten.
 
     Args:
         lengths: `[examples]`; bins of integers have integer bounds.
-        bins: how many are aimed at.
+        bins: wanted number of bins.
     """
     if not len(lengths):
         return []
@@ -59,8 +59,8 @@ def histogram(lengths: np.ndarray, bins: int = _BINS) -> list[Bin]:
     if integers:
         width = max(1.0, width)
     first, last = math.floor(low / width + 1e-9), math.floor(high / width + 1e-9)
-    places = np.clip(np.floor(lengths / width + 1e-9).astype(np.int64), first, last)
-    counts = np.bincount(places - first, minlength=last - first + 1)
+    indices = np.clip(np.floor(lengths / width + 1e-9).astype(np.int64), first, last)
+    counts = np.bincount(indices - first, minlength=last - first + 1)
     return [Bin((first + at) * width, (first + at + 1) * width, int(count)) for at, count in enumerate(counts)]
 
 
@@ -72,13 +72,13 @@ def _round_width(width: float) -> float:
 
 
 def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: bool) -> tuple[list[Bucket], int]:
-    """Occupancy and padding of the buckets that a split falls into; the last row sums up the others.
+    """Number of examples, batches and padding of each bucket of a split; the last row is the sum of the others.
 
     Args:
         problem: the problem.
         index: of its split.
         hparams: all hparams.
-        training: the plan is that of training, which leaves out text longer than `batching.max_length`.
+        training: use the plan of training, which leaves out text longer than `batching.max_length`.
 
     Returns:
         the rows, and how many examples are left out.
@@ -106,7 +106,7 @@ def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: boo
 
 @dataclasses.dataclass
 class _Sums:
-    """Of batches: rows, and of each side real and padded positions."""
+    """Sums over batches: rows, and for each side the valid and all positions."""
 
     examples: int = 0
     batches: int = 0
@@ -125,9 +125,9 @@ class _Sums:
     def join(self, other: _Sums) -> None:
         self.examples += other.examples
         self.batches += other.batches
-        for mine, theirs in ((self.real, other.real), (self.padded, other.padded)):
-            for side, count in theirs.items():
-                mine[side] = mine.get(side, 0) + count
+        for sums, added in ((self.real, other.real), (self.padded, other.padded)):
+            for side, count in added.items():
+                sums[side] = sums.get(side, 0) + count
 
     def bucket(self, bound: int | None) -> Bucket:
         share = {side: 1 - self.real[side] / max(1, padded) for side, padded in self.padded.items()}
@@ -135,7 +135,7 @@ class _Sums:
 
 
 def bound_text(bucket: Bucket, spec: InputSpec) -> str:
-    """The bucket's bound for people: ``"<= 12 ids"``, ``"<= 2.5 s"``, or ``"all"``."""
+    """The bound of a bucket as text: ``"<= 12 ids"``, ``"<= 2.50 s"``, ``"images"`` or ``"all"``."""
     if bucket.bound is None:
         return "all"
     return spec.bucket_text(bucket.bound)

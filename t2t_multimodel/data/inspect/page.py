@@ -1,4 +1,4 @@
-"""What t2t-inspect writes: PNG and WAV files, or one HTML page that holds everything."""
+"""The files of t2t-inspect: PNG and WAV files, or one HTML page with everything in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ img { max-width: 100%; min-height: 96px; image-rendering: pixelated; display: bl
 
 
 def save_media(inspections: list[Inspection], folder: str | os.PathLike) -> list[pathlib.Path]:
-    """Writes pictures and spectrograms as ``PROBLEM-SPLIT-ROW.png`` and sound as .wav; gives their paths.
+    """Writes images and spectrograms as ``PROBLEM-SPLIT-ROW.png`` and audio as .wav; returns the paths.
 
     Raises:
         DataError: the folder cannot be written.
@@ -48,7 +48,7 @@ def save_media(inspections: list[Inspection], folder: str | os.PathLike) -> list
 
 
 def save_page(inspections: list[Inspection], path: str | os.PathLike) -> None:
-    """Writes one HTML page without references to other files.
+    """Writes one HTML page that needs no other files.
 
     Raises:
         DataError: the file cannot be written.

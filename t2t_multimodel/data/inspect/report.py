@@ -1,4 +1,4 @@
-"""What t2t-inspect prints: counts, lengths, buckets and examples as plain text."""
+"""The report of t2t-inspect: counts, lengths, buckets and examples as plain text."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _SHOWN_CLASSES = 20
 
 @dataclasses.dataclass(frozen=True)
 class Inspection:
-    """What there is to show of one split.
+    """Everything that is shown of one split.
 
     Attributes:
         problem: the problem.
         split: name of the split.
-        hparams_name: where the buckets come from.
-        metadata: of the problem, or None where its shards were not made by this project.
-        damaged: places in the shards that cannot be read.
+        hparams_name: name of the hparams set that the buckets come from.
+        metadata: of the problem, or None if this project did not make its shards.
+        damaged: number of damaged regions in the shards.
         total: examples in the split.
-        histograms: title to bins of lengths.
-        classes: name and training examples of the most frequent classes.
-        buckets: rows of the bucket table, the last one of all buckets.
-        left_out: examples too long for training.
-        examples: those to show.
+        histograms: bins of lengths by title.
+        classes: the most frequent classes, each with its number of training examples.
+        buckets: rows of the bucket table; the last one is for all buckets.
+        left_out: number of examples that are too long for training.
+        examples: the examples to show.
     """
 
     problem: Problem
@@ -69,7 +69,7 @@ def inspect_split(
     start: int = 0,
     strict: bool = False,
 ) -> Inspection:
-    """Looks at one split of a generated problem.
+    """Collects everything that is shown of one split.
 
     Args:
         problem: the problem.
@@ -77,9 +77,9 @@ def inspect_split(
         split: ``"train"``, ``"dev"`` or ``"test"``.
         hparams: all hparams, for buckets and spectrograms.
         hparams_name: their name.
-        examples: how many are shown.
+        examples: number of examples to show.
         start: row of the first one.
-        strict: a damaged record is an error instead of being skipped and counted.
+        strict: a damaged record is an error; otherwise it is skipped and counted.
 
     Raises:
         DataError: there are no shards, or they are damaged.
@@ -125,10 +125,10 @@ def _classes(problem: Problem, metadata: Metadata | None) -> list[tuple[str, int
 
 
 def facts(inspection: Inspection) -> list[str]:
-    """Lines on how the data were made and what is wrong with them."""
+    """Lines that say how the data were made and what is damaged or left out."""
     meta, lines = inspection.metadata, [f"{inspection.total:,} examples in the shards"]
     if inspection.damaged:
-        lines.append(f"{inspection.damaged:,} damaged places in the shards are skipped; generate the data again")
+        lines.append(f"{inspection.damaged:,} damaged regions of the shards are skipped; generate the data again")
     if meta is None:
         return [*lines, "no metadata: the shards were not made by this project's t2t-datagen"]
     options = ", ".join(f"{name}={value}" for name, value in meta.options.items()) or "none"
@@ -143,7 +143,7 @@ def facts(inspection: Inspection) -> list[str]:
 
 
 def bucket_rows(inspection: Inspection) -> list[list[str]]:
-    """The bucket table as text cells, the head first."""
+    """The bucket table as text cells; the first row is the head."""
     rows = [["bucket", "examples", "share", "batches", "rows a batch", "input padding", "target padding"]]
     total = max(1, inspection.buckets[-1].examples)
     for bucket in inspection.buckets:
@@ -161,7 +161,7 @@ def bucket_rows(inspection: Inspection) -> list[list[str]]:
 
 
 def render(inspection: Inspection, width: int = 120) -> str:
-    """All of it as text at most about `width` characters wide."""
+    """The whole report as text, about `width` characters wide."""
     parts = [inspection.title, "=" * len(inspection.title), ""]
     if inspection.metadata is not None:
         parts += [summary([inspection.metadata]), ""]
@@ -209,5 +209,5 @@ def _side_lines(name: str, side: Side, column: int) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would obey (controls, line ends, lone surrogates) written as escapes."""
+    """The text with control characters, line ends and lone surrogates written as escapes, safe for a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

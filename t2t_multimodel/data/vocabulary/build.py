@@ -19,19 +19,29 @@ _FIXED_PIECES = 3 + 256
 _WORD_CHARS, _WORD_COUNT = 32, 5
 _RARE = 1e-6
 _NORMAL, _CONTROL, _USER_DEFINED = 1, 3, 4  # ModelProto.SentencePiece.Type
-# Control characters, U+2581 and U+2585 mean something to the trainer; surrogates are no UTF-8.
+# Control characters, U+2581 and U+2585 mean something to the trainer; surrogates are not valid UTF-8.
 _UNTRAINABLE = re.compile("[\x00-\x1f\x7f\u2581\u2585\ud800-\udfff]+")
 
 
 class TextSample:
-    """A bounded sample of a stream of texts, thinned evenly: nothing is favoured by its place in the stream.
+    """A bounded sample of a stream of texts, spread evenly over the stream.
 
-    Every time the characters kept exceed the budget, every second text is dropped and from then on only every
-    second one is taken.
+    When the sample has more characters than its budget, it drops every second text. From then on it takes only every
+    second text of the stream.
 
     Args:
         budget: characters to keep at most.
-        seed: shifts which texts are taken.
+        seed: decides which of two texts is dropped.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.build import TextSample
+
+        sample = TextSample(budget=20)
+        for number in range(1000):
+            sample.add(f"text {number:03}")
+        sum(map(len, sample.texts)) <= 20  # True
+        ```
     """
 
     def __init__(self, budget: int, seed: int = 0):
@@ -43,7 +53,7 @@ class TextSample:
         self._wait = 0
 
     def add(self, text: str) -> None:
-        """Offers one text to the sample."""
+        """Takes or skips the next text of the stream."""
         if self._wait:
             self._wait -= 1
             return
@@ -61,11 +71,18 @@ def train(texts: Iterable[str], size: int, seed: int = 0) -> bytes:
 
     Args:
         texts: training sentences.
-        size: pieces aimed at, the 256 bytes and three special ids included.
-        seed: chooses the sample where there are more than `MAX_TRAINING_CHARS`.
+        size: wanted number of pieces, including the 256 bytes and the three special ids.
+        seed: chooses the sample if there are more than `MAX_TRAINING_CHARS` characters.
 
     Raises:
         VocabularyError: no usable text, or `size` leaves no room for subwords.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.build import train
+
+        model = train(["a small red circle"] * 9, size=280)
+        ```
     """
     sample = TextSample(MAX_TRAINING_CHARS, seed)
     for text in texts:
@@ -85,14 +102,23 @@ def append_pieces(model: bytes, pieces: Iterable[str] = (), labels: Iterable[str
 
     Args:
         model: a serialized SentencePiece model.
-        pieces: texts that shall be one id wherever they occur.
+        pieces: texts that become one id wherever they occur.
         labels: names of labels; text never encodes to them.
 
     Returns:
         The new serialized model and the ids of the labels.
 
     Raises:
-        VocabularyError: a piece is empty or holds a character a piece cannot hold.
+        VocabularyError: a piece is empty or has a control character.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.build import append_pieces, train
+
+        model = train(["a small red circle"] * 9, size=280)
+        model, ids = append_pieces(model, pieces=["octagon"], labels=["NP", "/NP"])
+        ids["/NP"] - ids["NP"]  # 1
+        ```
     """
     import sentencepiece
 
@@ -109,7 +135,7 @@ def append_pieces(model: bytes, pieces: Iterable[str] = (), labels: Iterable[str
     size = processor.get_piece_size() + len(parts) - 1
     for index, name in enumerate(labels):
         ids[name] = size + index
-        # The blank keeps the name apart from every subword: those write a blank as U+2581.
+        # No subword can equal a label: a subword has U+2581 where a label has a blank.
         parts.append(_piece_field(f"label {name}", 0.0, _CONTROL))
     return b"".join(parts), ids
 
@@ -117,8 +143,8 @@ def append_pieces(model: bytes, pieces: Iterable[str] = (), labels: Iterable[str
 def _piece_field(piece: str, score: float, kind: int) -> bytes:
     """One more entry of ModelProto.pieces: {piece = 1, score = 2, type = 3}.
 
-    Serialized messages merge by concatenation, so entries can be put behind a finished model. (The package's own
-    protobuf module needs a newer protobuf than TensorFlow takes.)
+    Serialized protobuf messages merge when they are concatenated, so an entry can be appended to a finished model.
+    (SentencePiece's protobuf module needs a newer protobuf than TensorFlow allows.)
     """
     text = piece.encode("utf-8")
     body = b"\x0a" + varint(len(text)) + text + b"\x15" + struct.pack("<f", score) + b"\x18" + varint(kind)
@@ -126,10 +152,10 @@ def _piece_field(piece: str, score: float, kind: int) -> bytes:
 
 
 def _add_words(model: bytes, words: Mapping[str, int], size: int) -> bytes:
-    """Fills the room a model leaves with frequent words that it splits.
+    """Adds frequent words that the model splits, until it has `size` pieces.
 
-    The trainer draws its candidates from substrings that several different words share, so that text of few words
-    leaves most of them in pieces. Each gets its log-probability, as a unigram model would give it.
+    The trainer takes its candidates from substrings that several words share. If a text has few different words, most
+    of them stay split. The score of an added word is its log-probability, as in any unigram model.
     """
     import sentencepiece
 
@@ -162,9 +188,9 @@ def _count_words(texts: list[str]) -> Counter[str]:
 
 
 def _without_rare_characters(words: Mapping[str, int], room: int) -> Counter[str]:
-    """The words with blanks for characters that do not deserve a piece: those go by bytes.
+    """The words split at rare characters, which are encoded as bytes.
 
-    Characters take at most half of `room`; those rarer than one in a million take nothing.
+    Characters get at most half of `room`; a character rarer than one in a million gets no piece.
     """
     counts: Counter[str] = Counter()
     for word, count in words.items():
@@ -205,7 +231,7 @@ def _train(words: Mapping[str, int], size: int) -> bytes:
             max_sentence_length=8 * _MAX_SENTENCE_CHARS,
             shrinking_factor=0.5,
             seed_sentencepiece_size=max(5 * size, 20_000),
-            # The partition over threads enters the float sums: a fixed number keeps the result the same everywhere.
+            # The number of threads changes the float sums. It is fixed so that every machine gets the same result.
             num_threads=4,
             pad_id=0,
             eos_id=1,

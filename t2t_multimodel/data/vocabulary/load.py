@@ -1,4 +1,4 @@
-"""The vocabulary of a data folder, whichever kind it is."""
+"""Loads the vocabulary of a data folder, of either kind."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ AnyVocabulary = Vocabulary | T2TSubwordVocabulary
 
 
 def load_vocabulary(folder: str | os.PathLike) -> AnyVocabulary:
-    """The vocabulary of a data folder: its own, or the `vocab.subwords` that Tensor2Tensor's shards were made with.
+    """Loads the vocabulary of a data folder: `vocab.model` and `vocab.json`, or Tensor2Tensor's `vocab.subwords`.
 
     Raises:
         VocabularyError: there is none, or it is damaged.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.load import load_vocabulary
+
+        load_vocabulary("data/mini").encode("a red circle")
+        ```
     """
     subwords = pathlib.Path(folder) / SUBWORDS_FILE
     if subwords.exists() and not (subwords.with_name(JSON_FILE).exists() or subwords.with_name(MODEL_FILE).exists()):

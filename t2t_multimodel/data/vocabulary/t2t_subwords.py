@@ -20,18 +20,28 @@ _UNESCAPE = re.compile(r"\\u|\\\\|\\([0-9]+);")
 class T2TSubwordVocabulary:
     """A subword vocabulary of Tensor2Tensor, with the interface of `Vocabulary`; it has no labels.
 
-    Text is cut where letters or digits meet other characters, a single blank between two words is implied, each token
-    is escaped and ended by an underscore, and the longest subword that fits is taken from the left.
+    Text is split into tokens where letters or digits meet other characters. A single blank between two words is
+    dropped. A token is escaped and gets an underscore at its end. Then the longest subword that matches is taken, from
+    left to right.
 
     Args:
-        subwords: the subwords by id; the first two stand for padding and end.
+        subwords: the subwords by id; the first two are padding and end.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
+
+        vocabulary = T2TSubwordVocabulary(["<pad>", "<EOS>", "cat", "cat_", "s_", *"acst_"])
+        vocabulary.encode("cat cats")  # [3, 2, 4]
+        vocabulary.decode([3, 2, 4])  # "cat cats"
+        ```
 
     Reference: Tensor2Tensor 1.9.0, `data_generators/text_encoder.py` and `tokenizer.py`.
     """
 
     def __init__(self, subwords: Sequence[str]):
         if len(subwords) < 3:
-            raise VocabularyError(f"a vocabulary of {len(subwords)} subwords is no .subwords file")
+            raise VocabularyError(f"a vocabulary of {len(subwords)} subwords is too small for a .subwords file")
         self.subwords = list(subwords)
         self.size = len(self.subwords)
         self.labels: dict[str, int] = {}
@@ -49,7 +59,7 @@ class T2TSubwordVocabulary:
         """Reads a `.subwords` file: one quoted subword a line.
 
         Raises:
-            VocabularyError: the file is missing or no such file.
+            VocabularyError: the file is missing, unreadable or too small.
         """
         path = pathlib.Path(path)
         try:
@@ -66,7 +76,7 @@ class T2TSubwordVocabulary:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with the subwords."""
+        """16 hex digits, a checksum of the subwords."""
         return hashlib.sha256("\n".join(self.subwords).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def encode(self, text: str) -> list[int]:
@@ -81,7 +91,7 @@ class T2TSubwordVocabulary:
         """Ids of words joined by blanks.
 
         Raises:
-            VocabularyError: there is a label among them.
+            VocabularyError: one of them is a label.
         """
         for token in tokens:
             if isinstance(token, Label):
@@ -95,7 +105,9 @@ class T2TSubwordVocabulary:
             if index == END_ID:
                 break
             if not 0 <= index < self.size:
-                raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; it belongs to another")
+                raise VocabularyError(
+                    f"id {index} is outside the vocabulary of {self.size}; use the one it was made with"
+                )
             if index != PAD_ID:
                 pieces.append(self.subwords[index])
         tokens = [_unescape(token) for token in "".join(pieces).split("_") if token]
@@ -107,7 +119,7 @@ class T2TSubwordVocabulary:
 
     def label_id(self, name: str) -> int:
         """Raises a VocabularyError: there are no labels."""
-        raise VocabularyError(f"label {str(name)!r}: a .subwords vocabulary has no labels; generate the data anew")
+        raise VocabularyError(f"label {str(name)!r}: a .subwords vocabulary has no labels; generate the data again")
 
     def piece(self, index: int) -> str:
         """The subword of one id."""
@@ -126,7 +138,7 @@ class T2TSubwordVocabulary:
                     start = end
                     break
             else:
-                raise VocabularyError(f"{escaped[start]!r} is no subword; the .subwords file is damaged")
+                raise VocabularyError(f"{escaped[start]!r} is not a subword; the .subwords file is damaged")
         return tuple(ids)
 
 

@@ -1,4 +1,4 @@
-"""Tools for people who look after a vocabulary: what is in it, how well it fits a text, and more of it."""
+"""The actions of t2t-vocab: describe a vocabulary, measure how well it fits a text, build and extend one."""
 
 from __future__ import annotations
 
@@ -16,12 +16,30 @@ _SHOWN = 10
 
 
 def open_vocabulary(path: str | os.PathLike) -> AnyVocabulary:
-    """The vocabulary of a data folder, or that of a Tensor2Tensor `.subwords` file."""
+    """Loads the vocabulary of a data folder, or a Tensor2Tensor `.subwords` file.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.tools import open_vocabulary
+
+        vocabulary = open_vocabulary("data/mini")
+        vocabulary = open_vocabulary("vocab.translate_ende_wmt8k.8192.subwords")
+        ```
+    """
     return load_vocabulary(path) if pathlib.Path(path).is_dir() else T2TSubwordVocabulary.load(path)
 
 
 def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:
-    """Size, fingerprint and labels; with `text`, the pieces it is encoded to."""
+    """Describes a vocabulary: size, fingerprint and labels; with `text`, also the pieces of its encoding.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.load import load_vocabulary
+        from t2t_multimodel.data.vocabulary.tools import describe
+
+        print(describe(load_vocabulary("data/mini"), text="a small red circle"))
+        ```
+    """
     lines = [f"size: {vocabulary.size}", f"fingerprint: {vocabulary.fingerprint}", f"labels: {len(vocabulary.labels)}"]
     if vocabulary.labels:
         lines.append("  " + " ".join(vocabulary.labels))
@@ -32,10 +50,19 @@ def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:
 
 
 def build(files: Sequence[pathlib.Path], labels: Sequence[str], size: int, folder: pathlib.Path) -> Vocabulary:
-    """Learns a vocabulary from text files and saves it in `folder`, where t2t-datagen then keeps it.
+    """Learns a vocabulary from text files and saves it in `folder`; t2t-datagen then uses it.
 
     Raises:
-        VocabularyError: a file cannot be read, the folder has a vocabulary, or the text does not bear one.
+        VocabularyError: a file cannot be read, the folder already has a vocabulary, or there is too little text.
+
+    Example:
+        ```python
+        import pathlib
+
+        from t2t_multimodel.data.vocabulary.tools import build
+
+        build([pathlib.Path("inputs.txt")], labels=["NP", "/NP"], size=400, folder=pathlib.Path("data/built"))
+        ```
     """
     _require_free(folder)
     texts = (line for file in files for line in _lines(file))
@@ -52,14 +79,28 @@ def _lines(file: pathlib.Path) -> list[str]:
 
 def _require_free(folder: pathlib.Path) -> None:
     if (folder / JSON_FILE).exists():
-        raise VocabularyError(f"{folder} has a vocabulary, and data may depend on it; name another --to_dir")
+        raise VocabularyError(f"{folder} already has a vocabulary, and data may depend on it; give another --to_dir")
 
 
 def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
-    """How a text file is encoded: ids a word and a character, the share of single bytes, and what falls to bytes."""
+    """Reports how well a vocabulary fits a text file: ids per word, characters per id, and what is encoded as bytes.
+
+    Raises:
+        VocabularyError: the file cannot be read or is empty.
+
+    Example:
+        ```python
+        import pathlib
+
+        from t2t_multimodel.data.vocabulary.load import load_vocabulary
+        from t2t_multimodel.data.vocabulary.tools import coverage
+
+        print(coverage(load_vocabulary("data/mini"), pathlib.Path("sentences.txt")))
+        ```
+    """
     lines = _lines(file)
     if not lines:
-        raise VocabularyError(f"{file} holds no text; name a file with one sentence a line")
+        raise VocabularyError(f"{file} holds no text; give a file with one sentence a line")
     encoded = vocabulary.encode_batch(lines)
     counts = Counter(index for ids in encoded for index in ids)
     total, words, chars = sum(counts.values()), sum(len(line.split()) for line in lines), sum(map(len, lines))
@@ -78,10 +119,20 @@ def coverage(vocabulary: AnyVocabulary, file: pathlib.Path) -> str:
 
 
 def extend(vocabulary: AnyVocabulary, pieces: Sequence[str], labels: Sequence[str], folder: pathlib.Path) -> Vocabulary:
-    """Saves a vocabulary with further pieces and labels in `folder`; old ids keep their meaning.
+    """Adds pieces and labels to a vocabulary and saves the result in `folder`; old ids keep their meaning.
 
     Raises:
-        VocabularyError: nothing to add, the folder has a vocabulary, or the vocabulary cannot be extended.
+        VocabularyError: nothing to add, the folder already has a vocabulary, or this kind cannot be extended.
+
+    Example:
+        ```python
+        import pathlib
+
+        from t2t_multimodel.data.vocabulary.load import load_vocabulary
+        from t2t_multimodel.data.vocabulary.tools import extend
+
+        extend(load_vocabulary("data/mini"), pieces=["octagon"], labels=[], folder=pathlib.Path("data/octagons"))
+        ```
     """
     if not isinstance(vocabulary, Vocabulary):
         raise VocabularyError("a .subwords vocabulary cannot be extended; build one with t2t-datagen")

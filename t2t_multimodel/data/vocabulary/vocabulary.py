@@ -24,13 +24,21 @@ MODEL_FILE = "vocab.model"
 JSON_FILE = "vocab.json"
 VERSION = 1
 
-# SentencePiece writes a blank as U+2581, so the character itself, like a lone surrogate, goes by byte pieces.
+# SentencePiece writes a blank as U+2581. So U+2581 itself, like a lone surrogate, is encoded as bytes.
 _BLANK = "\u2581"
 _UNSAFE = re.compile("([\u2581\ud800-\udfff]+)")
 
 
 class Label(str):
-    """A tree label, such as ``(NP``: encoded as one symbol and never confused with text."""
+    """A tree label, such as ``NP`` or ``/NP``: it is always one id and never equals text.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.vocabulary import Label
+
+        str(Label("NP"))  # "NP"
+        ```
+    """
 
     __slots__ = ()
 
@@ -41,17 +49,29 @@ class Label(str):
 class Vocabulary:
     """Text to ids and back, by a SentencePiece unigram model with byte fallback.
 
-    Ids: 0 padding, 1 end, 2 unknown (never produced), then bytes, subwords, labels, and whatever `extend` added.
-    A blank is put before every text, so that a word has the same pieces wherever it stands; `decode` takes it away.
+    Ids: 0 padding, 1 end, 2 unknown (never produced), then bytes, subwords, labels, and what `extend` added. A blank is
+    put before every text, so that a word has the same pieces at any position; `decode` removes it.
     `decode(encode(text)) == text` for every Python string, lone surrogates included.
 
     Args:
         model: the serialized SentencePiece model.
         labels: name to id of every label.
-        options: how the vocabulary was made, kept with it.
+        options: how the vocabulary was made; saved with it.
 
     Raises:
         VocabularyError: the model is damaged or does not fit the labels.
+
+    Example:
+        ```python
+        from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary
+
+        texts = ["a small red circle is on a dark background"] * 9
+        vocabulary = Vocabulary.build(texts, labels=["NP", "/NP"], size=300)
+        ids = vocabulary.encode("a red circle \u2600")
+        vocabulary.decode(ids) == "a red circle \u2600"  # True
+        ids = vocabulary.encode_mixed([Label("NP"), "circle", Label("/NP")])
+        vocabulary.decode_tokens(ids)  # ["NP", "circle", "/NP"]
+        ```
     """
 
     def __init__(self, model: bytes, labels: Mapping[str, int], options: Mapping[str, Any] | None = None):
@@ -75,10 +95,17 @@ class Vocabulary:
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> Vocabulary:
-        """The vocabulary of a data folder.
+        """Loads the vocabulary of a data folder.
 
         Raises:
             VocabularyError: it is missing, damaged, or its two files do not belong together.
+
+        Example:
+            ```python
+            from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+
+            vocabulary = Vocabulary.load("data/mini")
+            ```
         """
         folder = pathlib.Path(folder)
         if not (folder / MODEL_FILE).is_file() or not (folder / JSON_FILE).is_file():
@@ -105,17 +132,25 @@ class Vocabulary:
         folder: str | os.PathLike | None = None,
         seed: int = 0,
     ) -> Vocabulary:
-        """Learns a vocabulary; it may end smaller than `size` where the text does not bear as many subwords.
+        """Learns a vocabulary. It can be smaller than `size` if the text has too few different subwords.
 
         Args:
             texts: training text, one sentence an item.
             labels: names of the labels.
-            size: number of ids aimed at, labels included.
-            folder: where it is saved, if anywhere.
-            seed: chooses the sample where the text is longer than the trainer takes.
+            size: wanted number of ids, labels included.
+            folder: where it is saved; None does not save it.
+            seed: chooses the sample if the text is longer than the trainer takes.
 
         Raises:
             VocabularyError: no text, or `size` is too small for the bytes, characters and labels.
+
+        Example:
+            ```python
+            from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+
+            vocabulary = Vocabulary.build(["a red circle"] * 9, labels=["NP", "/NP"], size=300, folder="data/toy")
+            vocabulary.size <= 300  # True
+            ```
         """
         from t2t_multimodel.data.vocabulary import build as vocabulary_build
 
@@ -144,7 +179,17 @@ class Vocabulary:
     def extend(self, pieces: Iterable[str] = (), labels: Iterable[str] = ()) -> Vocabulary:
         """A vocabulary with further pieces and labels at the end; all old ids keep their meaning.
 
-        New pieces are always taken whole where the text holds them.
+        A new piece is always one id where a text contains it.
+
+        Example:
+            ```python
+            from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+
+            old = Vocabulary.build(["a red circle"] * 9, size=300)
+            new = old.extend(pieces=["octagon"], labels=["NP"])
+            new.size - old.size  # 2
+            len(new.encode_mixed(["octagon"])) < len(old.encode_mixed(["octagon"]))  # True
+            ```
         """
         from t2t_multimodel.data.vocabulary import build as vocabulary_build
 
@@ -155,7 +200,7 @@ class Vocabulary:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with the model or the labels."""
+        """16 hex digits, a checksum of the model and the labels."""
         return _fingerprint(self.model, self.labels)
 
     def encode(self, text: str) -> list[int]:
@@ -163,16 +208,20 @@ class Vocabulary:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text; much faster than one call a text."""
+        """Ids of each text; much faster than one call for each."""
         if all(texts) and not _unsafe("".join(texts)):
             return self._processor.encode([" " + text for text in texts], num_threads=1)
-        apart = [not text or _unsafe(text) for text in texts]
-        whole = [" " + text for text, alone in zip(texts, apart) if not alone]
-        encoded = iter(self._processor.encode(whole, num_threads=1))
-        return [self._encode_unsafe(text) if alone else next(encoded) for text, alone in zip(texts, apart)]
+        unsafe = [not text or _unsafe(text) for text in texts]
+        safe = [" " + text for text, alone in zip(texts, unsafe) if not alone]
+        encoded = iter(self._processor.encode(safe, num_threads=1))
+        return [self._encode_unsafe(text) if alone else next(encoded) for text, alone in zip(texts, unsafe)]
 
     def encode_mixed(self, tokens: Sequence[str]) -> list[int]:
-        """Ids of words and labels: each `Label` is one id, runs of plain words are joined by a blank and encoded."""
+        """Ids of words and labels: a `Label` is one id; words between labels are joined by blanks and encoded.
+
+        Raises:
+            VocabularyError: a label is unknown.
+        """
         return self.encode_mixed_batch([tokens])[0]
 
     def encode_mixed_batch(self, sequences: Sequence[Sequence[str]]) -> list[list[int]]:
@@ -202,7 +251,7 @@ class Vocabulary:
         return [[i for is_text, at in plan for i in (encoded[at] if is_text else (at,))] for plan in plans]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text up to the first end id, padding left out; labels are printed as their names, set off by blanks."""
+        """Text up to the first end id, without padding; a label is written as its name, with blanks around it."""
         return " ".join(str(run) for run in self._runs(ids))
 
     def decode_tokens(self, ids: Iterable[int]) -> list[str]:
@@ -232,7 +281,11 @@ class Vocabulary:
             ) from None
 
     def piece(self, index: int) -> str:
-        """The written form of one id, for people to read."""
+        """The text of one id, for people to read.
+
+        Raises:
+            VocabularyError: the id is outside the vocabulary.
+        """
         if index in self._labels_by_id:
             return str(self._labels_by_id[index])
         if not 0 <= index < self.size:
@@ -247,7 +300,9 @@ class Vocabulary:
             if index == END_ID:
                 break
             if not 0 <= index < self.size:
-                raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; it belongs to another")
+                raise VocabularyError(
+                    f"id {index} is outside the vocabulary of {self.size}; use the one it was made with"
+                )
             label = self._labels_by_id.get(index)
             if label is None:
                 parts.append(self._pieces[index])
@@ -295,7 +350,7 @@ def _unsafe(text: str) -> bool:
 
 
 def _text(data: bytes) -> str:
-    """The text of a run of pieces without the blank put before it; bytes that are no UTF-8 become U+FFFD."""
+    """The text of a run of pieces without its first blank; bytes that are not UTF-8 become U+FFFD."""
     with contextlib.suppress(UnicodeDecodeError):
         return data.decode("utf-8", "surrogatepass").removeprefix(" ")
     return data.decode("utf-8", "replace").removeprefix(" ")

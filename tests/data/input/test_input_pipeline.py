@@ -45,7 +45,7 @@ def test_text_ends_with_the_end_id_and_is_padded_with_zero(mini_data, tiny_hpara
 
 @pytest.fixture
 def damaged(mini_data, tmp_path):
-    """Pictures with one among them that no decoder takes, in the middle of a shard; gives the folder and its row."""
+    """Images, one of which cannot be decoded, in the middle of a shard; returns the folder and its row."""
     for file in mini_data.glob("mini_image_class-*-of-*"):
         shutil.copy(file, tmp_path)
     for split in ("train", "dev"):

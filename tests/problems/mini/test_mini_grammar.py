@@ -144,7 +144,7 @@ def scene_of(things: str, background: str, relation: str) -> Scene:
 
 
 def all_described_scenes():
-    """Every thing in both places, every relation, background and pattern."""
+    """Every thing in both positions, every relation, background and pattern."""
     other = Thing("star", "green", "large")
     for thing, background in itertools.product(THINGS, ("light", "dark")):
         scenes = [Scene((thing,), background)]
@@ -217,7 +217,7 @@ def test_every_tree_is_balanced_and_has_one_tag_for_each_word():
 
 @pytest.mark.parametrize("language", [english, german, french])
 def test_a_sentence_alone_determines_its_translation(language):
-    """No two descriptions that differ in another language are equal in this one."""
+    """Descriptions that differ in another language also differ in this one."""
     told = {}
     for scene, pattern in all_described_scenes():
         all_three = tuple(each.sentence(scene, pattern) for each in (english, german, french))

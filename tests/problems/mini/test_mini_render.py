@@ -1,4 +1,4 @@
-"""Pictures and voices of the mini suite."""
+"""Images and voices of the mini suite."""
 
 import io
 
@@ -13,7 +13,7 @@ from t2t_multimodel.problems.mini.world import BACKGROUNDS, COLOURS, KINDS, RELA
 
 
 def pixels_of(scene: Scene, *, stream: int = 0, **options) -> np.ndarray:
-    """The decoded picture `[height, width, 3]` in [0, 1]."""
+    """The decoded image `[height, width, 3]` in [0, 1]."""
     encoded = mini_render.render(scene, generator(0, "train", 0, stream), **options)
     image = Image.open(io.BytesIO(encoded))
     assert image.format == "JPEG" and image.mode == "RGB"
@@ -28,7 +28,7 @@ def test_pictures_have_the_size_asked_for(size):
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_colour_shows(kind, background):
-    """The shape's own pixels are nearer to its colour than to any other; with every colour in turn."""
+    """The pixels of a shape are nearer to its colour than to any other colour; checked for every colour."""
     expected = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
     for colour in COLOURS:
         drawn = pixels_of(Scene((Thing(kind, colour, "large"),), background))
@@ -46,7 +46,7 @@ def test_kinds_differ_in_more_than_noise(size):
     def mask(kind: str, stream: int) -> np.ndarray:
         return pixels_of(Scene((Thing(kind, "red", size),), "dark"), stream=stream)[..., 0] > 0.5
 
-    masks = {kind: mask(kind, 0) for kind in KINDS}  # one stream: the same place and radius
+    masks = {kind: mask(kind, 0) for kind in KINDS}  # one stream: the same position and radius
     for kind, other in ((a, b) for a in KINDS for b in KINDS if a < b):
         differing = np.sum(masks[kind] ^ masks[other])
         assert differing > 0.15 * min(masks[kind].sum(), masks[other].sum())
@@ -114,7 +114,7 @@ def envelope(wave: np.ndarray, frames: int = 12) -> np.ndarray:
 
 
 def test_words_are_told_apart_across_voices():
-    """The nearest template of other voices names the word, at an unheard pitch, speed and in noise."""
+    """The nearest template of other voices is the right word, at another pitch and speed and in noise."""
     templates = [(word, pitch) for word in synth.LEXICON for pitch in synth.PITCHES[::2]]
     features = np.array([envelope(synth.word_waveform(word, pitch, 1.0)) for word, pitch in templates])
     rng = np.random.default_rng(0)

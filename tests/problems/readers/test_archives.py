@@ -1,4 +1,4 @@
-"""Tests of the streaming archive readers: what is whole is delivered, what is not is named, nothing escapes."""
+"""Tests of the streaming archive readers: complete members are delivered, damage is named, unsafe paths are refused."""
 
 import io
 import pathlib
@@ -156,7 +156,7 @@ def test_zip_member_with_wrong_checksum(tmp_path):
 
 def test_no_zip_at_all(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"<html>not found</html>")
-    with pytest.raises(SourceError, match="no zip archive"):
+    with pytest.raises(SourceError, match="not a zip archive"):
         ZipReader(tmp_path / "a.zip", Source())
 
 

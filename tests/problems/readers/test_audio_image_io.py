@@ -1,4 +1,4 @@
-"""Tests of the sound and picture readers on single files."""
+"""Tests of the audio and image readers on single files."""
 
 import io
 
@@ -72,7 +72,7 @@ def test_sound_of_absurd_rate_is_refused():
         audio_io.resample(np.zeros(100, np.float32), 1, RATE)
 
 
-@pytest.mark.parametrize("reader", [image_io.read_image_file, lambda path: audio_io.read_audio_file(path, RATE)])
+@pytest.mark.parametrize("reader", [image_io.read_image, lambda path: audio_io.read_audio(path, RATE)])
 def test_unreadable_path_is_a_one_line_decode_error(reader, tmp_path):
     (tmp_path / "text").write_bytes(b"neither sound nor picture")
     for path in (tmp_path / "none", tmp_path, tmp_path / "text", "nul\0byte"):

@@ -1,4 +1,4 @@
-"""Mutated input: the readers of sound, pictures and their corpora raise nothing but their own errors."""
+"""Mutated input: the readers of audio, images and their corpora raise only the project's errors."""
 
 import functools
 import io

@@ -1,4 +1,4 @@
-"""Tests of the SPHERE reader: header grammar, PCM, shorten, and files that lie."""
+"""Tests of the SPHERE reader: header grammar, PCM, shorten, and headers that do not fit the data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of the tensorflow-datasets path, on the made-up examples of its own testing module."""
+"""Tests of the tensorflow-datasets path, on the mock data of its testing module."""
 
 import numpy as np
 import pytest

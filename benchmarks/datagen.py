@@ -27,8 +27,8 @@ from typing import Any
 from t2t_multimodel.data.console import table
 from t2t_multimodel.data.generation import engine
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.registry import register_problem
 
 

@@ -39,7 +39,7 @@ def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: 
     import tensorflow as tf
 
     from t2t_multimodel.data.problem import Problem
-    from t2t_multimodel.data.specs import AudioSpec, ImageSpec, SymbolSpec
+    from t2t_multimodel.modalities import AudioSpec, ImageSpec, SymbolSpec
     from t2t_multimodel.model import MultiModel
     from t2t_multimodel.runs.task import Task
     from t2t_multimodel.training.optimizers.make import make_optimizer

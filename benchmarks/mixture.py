@@ -77,10 +77,10 @@ class _FixedGate:
     def __init__(self, gate, choices):
         self._gate, self._choices = gate, choices
 
-    def __call__(self, x, mask=None, rng=None):
+    def __call__(self, x, mask=None, training=False, seed=None):
         import tensorflow as tf
 
-        gates, _, load, importance = self._gate(x, mask=mask, rng=rng)
+        gates, _, load, importance = self._gate(x, mask=mask, training=training, seed=seed)
         return gates, tf.constant(self._choices), load, importance
 
 

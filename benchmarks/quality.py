@@ -53,7 +53,7 @@ def measure(options: argparse.Namespace) -> dict:
 
     from t2t_multimodel import registry
     from t2t_multimodel.data.problem import Problem
-    from t2t_multimodel.data.specs import SymbolSpec
+    from t2t_multimodel.modalities import SymbolSpec
     from t2t_multimodel.model import MultiModel
     from t2t_multimodel.runs.task import Task
     from t2t_multimodel.training.optimizers.make import make_optimizer

@@ -76,11 +76,12 @@ def print_registry() -> None:
 
 def generate(problems: Sequence[str]) -> None:
     """Generates `problems` as the flags say; those that are complete are left as they are."""
+    from t2t_multimodel.api import generate_data
     from t2t_multimodel.data.generation import engine
 
-    engine.generate(
+    generate_data(
         problems,
-        FLAGS.data_dir,
+        data_dir=FLAGS.data_dir,
         source_dir=engine.parse_source_dir(FLAGS.source_dir),
         tmp_dir=FLAGS.tmp_dir,
         seed=FLAGS.random_seed,

@@ -26,25 +26,22 @@ def main(_) -> None:
         cli.print_registry()
         return
     cli.prepare()
-    cli.require("problem", "data_dir", "output_dir")
+    cli.require("problem", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
     if len(problems) != 1:
         raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")
     if bool(FLAGS.decode_from_file) == FLAGS.decode_interactive:
         raise MultiModelError("give --decode_from_file=FILE or --decode_interactive")
-    from t2t_multimodel.decoding import files as decoding
+    from t2t_multimodel.api import load
+    from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+    from t2t_multimodel.decoding.files import decode_file, decode_interactive
 
-    decoder = decoding.ProblemDecoder(
-        problems[0],
-        data_dir=FLAGS.data_dir,
-        output_dir=FLAGS.output_dir,
-        hparams=decoding.DecodeHParams.parse(FLAGS.decode_hparams),
-        checkpoint=FLAGS.checkpoint_path,
-    )
+    hparams = DecodeHParams.parse(FLAGS.decode_hparams)
+    decoder = load(FLAGS.output_dir, checkpoint=FLAGS.checkpoint_path).decoder(problems[0], hparams)
     if FLAGS.decode_interactive:
-        decoding.decode_interactive(decoder)
+        decode_interactive(decoder)
         return
-    failed = decoding.decode_file(decoder, FLAGS.decode_from_file, FLAGS.decode_to_file)
+    failed = decode_file(decoder, FLAGS.decode_from_file, FLAGS.decode_to_file)
     if failed:
         raise DecodeError(f"{failed} inputs could not be decoded and gave empty lines; see the messages above")
 

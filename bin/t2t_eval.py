@@ -28,23 +28,21 @@ def main(_) -> None:
     cli.prepare()
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
+    from t2t_multimodel.api import load
     from t2t_multimodel.decoding.decode_hparams import DecodeHParams
-    from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
-    from t2t_multimodel.training.evaluation import format_table
+    from t2t_multimodel.runs.metrics_log import format_table
 
-    records = evaluate_run(
-        EvalConfig(
-            problems=tuple(problems),
-            data_dir=FLAGS.data_dir,
-            output_dir=FLAGS.output_dir,
-            split=FLAGS.split,
-            checkpoint=FLAGS.checkpoint_path,
-            eval_steps=FLAGS.eval_steps,
-            decode=FLAGS.decode,
-            decode_examples=FLAGS.decode_examples,
-            decode_hparams=DecodeHParams.parse(FLAGS.decode_hparams),
-            strict=FLAGS.strict,
-        )
+    decode_hparams = DecodeHParams.parse(FLAGS.decode_hparams)
+    records = load(FLAGS.output_dir, checkpoint=FLAGS.checkpoint_path).evaluate(
+        problems,
+        data_dir=FLAGS.data_dir,
+        split=FLAGS.split,
+        eval_steps=FLAGS.eval_steps,
+        decode=FLAGS.decode,
+        decode_examples=FLAGS.decode_examples,
+        decode_hparams=decode_hparams,
+        strict=FLAGS.strict,
+        log_dir=FLAGS.output_dir,
     )
     print(format_table(records))
 

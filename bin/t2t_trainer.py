@@ -67,7 +67,7 @@ def main(_) -> None:
 
 def _describe() -> None:
     """Prints parameter counts, with the modality nets of --problem or of text alone."""
-    from t2t_multimodel.data.specs import SymbolSpec
+    from t2t_multimodel.modalities import SymbolSpec
     from t2t_multimodel.training import describe
 
     problems = [registry.problem(name) for name in registry.expand_problems(FLAGS.problem)] if FLAGS.problem else []
@@ -89,7 +89,7 @@ def _describe() -> None:
 
 def _describe_step(hparams, problems) -> None:
     """Prints the FLOPs of a train step on --describe_batch, for the first of --problem or for text alone."""
-    from t2t_multimodel.data.specs import SymbolSpec
+    from t2t_multimodel.modalities import SymbolSpec
     from t2t_multimodel.training import describe
 
     inputs, targets = (problems[0].inputs, problems[0].targets) if problems else (SymbolSpec(), SymbolSpec())

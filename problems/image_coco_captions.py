@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import ImageSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems.media import ImageInputMixin
+from t2t_multimodel.modalities import ImageSpec, SymbolSpec
 from t2t_multimodel.problems.readers import image as image_io
 from t2t_multimodel.problems.readers.layout import nearest, text_of
 from t2t_multimodel.problems.readers.zips import FolderReader, ZipReader
@@ -21,7 +20,7 @@ _ANNOTATION_ZIPS = ("annotations_trainval2014.zip", "captions_train-val2014.zip"
 
 
 @register_problem("image_coco_captions")
-class ImageCocoCaptions(ImageInputMixin, Problem):
+class ImageCocoCaptions(Problem):
     """Photographs to English captions, five a picture, each an example; the test captions are not public.
 
     The examples of one picture follow each other and share ``meta/image_id``, by which evaluation groups references.

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems.media import ImageInputMixin
+from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec
 from t2t_multimodel.problems.readers import image as image_io
 from t2t_multimodel.problems.readers.archives import Member, folder_members, tar_members
 from t2t_multimodel.problems.readers.layout import nearest, text_of
@@ -35,7 +34,7 @@ _IMAGES = (".jpeg", ".jpg", ".png")
 
 
 @register_problem("image_imagenet")
-class ImageImagenet(ImageInputMixin, Problem):
+class ImageImagenet(Problem):
     """Photographs of 1000 classes. The official test labels are not public: there is no test split."""
 
     inputs = ImageSpec(size=224)

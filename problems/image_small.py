@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
 from t2t_multimodel.errors import BadExampleError, SourceError
-from t2t_multimodel.problems.media import ImageInputMixin
+from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec
 from t2t_multimodel.problems.readers import image as image_io
 from t2t_multimodel.problems.readers.archives import folder_members, tar_members
 from t2t_multimodel.problems.readers.layout import nearest
@@ -42,7 +41,7 @@ _FASHION_NAMES = (
 _CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-class SmallImageProblem(ImageInputMixin, Problem):
+class SmallImageProblem(Problem):
     """Ten classes of small pictures, kept lossless as PNG."""
 
     inputs = ImageSpec(size=32)

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
-from t2t_multimodel.problems.media import ImageInputMixin
+from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.readers import image as image_io
-from t2t_multimodel.problems.readers.speech_corpus import SpeechProblem
+from t2t_multimodel.problems.speech_corpus import SpeechProblem
 from t2t_multimodel.registry import register_problem
 
 _SPLITS = ("train", "dev", "test")
@@ -22,7 +21,7 @@ _DEV_OPTION = {"dev_percent": 10}
 
 
 @register_problem("image_folder")
-class ImageFolder(ImageInputMixin, Problem):
+class ImageFolder(Problem):
     """Classes of pictures: ``train/CLASS/*.jpg``, ``dev/CLASS/*.jpg``, or just ``CLASS/*.jpg``.
 
     Classes are numbered by their names in order, up to 1000. Without a dev folder, `dev_percent` of the train
@@ -95,7 +94,7 @@ class _TsvProblem(Problem):
 
 
 @register_problem("caption_tsv")
-class CaptionTsv(ImageInputMixin, _TsvProblem):
+class CaptionTsv(_TsvProblem):
     """Own pictures and captions: train.tsv, dev.tsv and test.tsv with ``path<TAB>caption`` a line.
 
     A picture with several captions stands on several lines. Without dev.tsv, `dev_percent` of the train pictures,

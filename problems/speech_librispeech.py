@@ -13,8 +13,8 @@ from t2t_multimodel.data.problem import Source
 from t2t_multimodel.errors import SourceError
 from t2t_multimodel.problems.readers.archives import Member
 from t2t_multimodel.problems.readers.layout import text_of
-from t2t_multimodel.problems.readers.speech_corpus import SpeechProblem, archives_below, corpus_members
 from t2t_multimodel.problems.readers.tfds import tfds_examples
+from t2t_multimodel.problems.speech_corpus import SpeechProblem, archives_below, corpus_members
 from t2t_multimodel.registry import register_problem
 
 _SPLITS = {"train": r"train-(clean|other)-\d+", "dev": r"dev-clean", "test": r"test-clean"}

@@ -15,7 +15,7 @@ from t2t_multimodel.data.problem import Source
 from t2t_multimodel.errors import MultiModelError, SourceError
 from t2t_multimodel.problems.readers.archives import Member
 from t2t_multimodel.problems.readers.layout import text_of
-from t2t_multimodel.problems.readers.speech_corpus import SpeechProblem, archives_below, corpus_members
+from t2t_multimodel.problems.speech_corpus import SpeechProblem, archives_below, corpus_members
 from t2t_multimodel.registry import register_problem
 
 _ARCHIVE_NAME = r"wsj|csr|ldc93s6|ldc94s13"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import SourceError
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.problems.readers.text import TextFile, is_archive, list_archive
 from t2t_multimodel.problems.readers.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
 from t2t_multimodel.registry import register_problem

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.problems.tree_output import TreeOutputMixin
 from t2t_multimodel.registry import register_problem
 from t2t_multimodel.text import bracket_files, linearization, trees

@@ -15,7 +15,7 @@ import importlib.util
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from t2t_multimodel.errors import MultiModelError, UnknownNameError
@@ -91,6 +91,7 @@ def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
 _problems = Registry(kind="problem", package="t2t_multimodel.problems", function="register_problem")
 _suites = Registry(kind="suite", package="t2t_multimodel.problems", function="register_suite")
 _hparams_sets = Registry(kind="hparams set", package="t2t_multimodel.hparams", function="register_hparams")
+_modalities = Registry(kind="modality", package="t2t_multimodel.modalities", function="register_modality")
 
 
 def register_problem(name: str) -> Callable[[type], type]:
@@ -117,6 +118,27 @@ def register_hparams(name: str) -> Callable[[Callable], Callable]:
         return function
 
     return decorate
+
+
+def register_modality(name: str) -> Callable[[type], type]:
+    """Class decorator: registers the spec of a modality under `name` and sets its ``modality`` attribute."""
+
+    def decorate(cls: type) -> type:
+        cls.modality = name
+        _modalities.add(name, cls)
+        return cls
+
+    return decorate
+
+
+def spec_from_config(config: Mapping[str, Any]) -> Any:
+    """The spec of a problem's side from what its `get_config` gave.
+
+    Raises:
+        UnknownNameError: no modality of that name is registered.
+    """
+    fields = dict(config)
+    return _modalities.get(fields.pop("modality"))(**fields)
 
 
 def problem(name: str) -> Any:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.errors import HParamsError
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.model import MultiModel
 
 TEXT, IMAGE, SOUND, CLASSES = SymbolSpec(), ImageSpec(), AudioSpec(), ClassLabelSpec(5)
@@ -75,6 +75,33 @@ def test_padding_of_sound_changes_nothing(model):
         "targets": np.pad(features["targets"], [(0, 1), (0, 2)]),
     }
     np.testing.assert_allclose(logits(model, padded, SOUND)[:2, :6], logits(model, features, SOUND), atol=2e-5)
+
+
+@pytest.mark.parametrize("extra", [1, 2, 7])
+@pytest.mark.parametrize("spec", [TEXT, SOUND], ids=["text", "sound"])
+def test_the_class_of_a_sequence_does_not_depend_on_padding(model, spec, extra):
+    if spec is TEXT:
+        alone, beside = {"inputs": ids((1, 9))}, {"inputs": np.pad(ids((1, 9)), [(0, 1), (0, extra)])}
+        beside["inputs"][1] = ids((9 + extra,), seed=4)
+    else:
+        alone, frames = sound(1, 20), 20 + 4 * extra  # batches of audio have a multiple of the net's stride
+        beside = {
+            "inputs": np.concatenate(
+                [np.pad(alone["inputs"], [(0, 0), (0, 4 * extra), (0, 0)]), sound(1, frames, 4)["inputs"]]
+            )
+        }
+        beside["input_length"] = np.array([20, frames], np.int32)
+    expected = logits(model, alone, spec, targets=CLASSES)
+    np.testing.assert_allclose(logits(model, beside, spec, targets=CLASSES)[:1], expected, atol=2e-5)
+
+
+def test_filler_rows_reach_no_expert(model):
+    features = {"inputs": tf.constant(ids((3, 9)))}
+    encoded = model.encode(TEXT, {**features, "row_mask": tf.constant([True, True, False])})
+    assert float(tf.reduce_sum(encoded.load)) == pytest.approx(2 * 9 * 2)
+    image = {"inputs": tf.constant(inputs_of(IMAGE)["inputs"])}
+    whole, some = model.encode(IMAGE, image), model.encode(IMAGE, {**image, "row_mask": tf.constant([True, False])})
+    assert float(tf.reduce_sum(some.load)) == pytest.approx(float(tf.reduce_sum(whole.load)) / 2)
 
 
 def test_rows_do_not_depend_on_each_other(model):

@@ -58,7 +58,7 @@ def test_usr_dir_registers_its_problems(tmp_path):
         textwrap.dedent(
             """
             from t2t_multimodel.data.problem import Problem
-            from t2t_multimodel.data.specs import SymbolSpec
+            from t2t_multimodel.modalities import SymbolSpec
             from t2t_multimodel.registry import register_problem
 
             @register_problem("shouting")

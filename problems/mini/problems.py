@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import MultiModelError
-from t2t_multimodel.problems.media import AudioInputMixin, ImageInputMixin
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.mini import english, french, german, synth
 from t2t_multimodel.problems.mini import render as mini_render
 from t2t_multimodel.problems.mini import world as mini_world
@@ -66,7 +65,7 @@ def _described_scene(split: str, index: int, seed: int) -> tuple[mini_world.Scen
 
 
 @register_problem("mini_image_class")
-class MiniImageClass(ImageInputMixin, MiniProblem):
+class MiniImageClass(MiniProblem):
     """Kind and colour of the one shape in a picture."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)
@@ -92,7 +91,7 @@ class MiniImageClass(ImageInputMixin, MiniProblem):
 
 
 @register_problem("mini_caption")
-class MiniCaption(ImageInputMixin, MiniProblem):
+class MiniCaption(MiniProblem):
     """English description of a picture; the picture alone determines it."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)  # a flip would turn left into right
@@ -111,7 +110,7 @@ class MiniCaption(ImageInputMixin, MiniProblem):
 
 
 @register_problem("mini_speech")
-class MiniSpeech(AudioInputMixin, MiniProblem):
+class MiniSpeech(MiniProblem):
     """Transcript of a synthetic voice."""
 
     inputs = AudioSpec(sample_rate=synth.SAMPLE_RATE, augment=False)

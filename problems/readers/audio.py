@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 import struct
 
@@ -67,19 +68,52 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     return np.concatenate(parts, axis=1)[0]
 
 
-def read_audio_file(path: str | pathlib.Path, sample_rate: int) -> np.ndarray:
-    """The sound of one file, as `decode` gives it.
+def read_audio(value: str | os.PathLike | bytes | tuple[np.ndarray, int], sample_rate: int) -> np.ndarray:
+    """One channel of what a person gives: a path, the bytes of a file, or (samples, samples a second).
+
+    Args:
+        value: samples are float `[samples]` in [-1, 1], or int16 `[samples]`.
+        sample_rate: samples a second of the result.
+
+    Returns:
+        `[samples]` float32 in [-1, 1].
 
     Raises:
-        DecodeError: the file cannot be read as sound.
+        DecodeError: it cannot be read as audio.
     """
+    if isinstance(value, bytes):
+        return _decoded(value, "the bytes given", sample_rate)
+    if isinstance(value, tuple):
+        return _from_samples(value, sample_rate)
+    if not isinstance(value, str | os.PathLike):
+        raise DecodeError(f"audio of type {type(value).__name__}; give a path, bytes, or (samples, sample_rate)")
+    path = str(value).strip()
     try:
-        return decode(pathlib.Path(path).read_bytes(), sample_rate)
+        data = pathlib.Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DecodeError(f"{path}: {reason}; give the path of a sound file") from None
+        raise DecodeError(f"{path}: {reason}; give the path of an audio file") from None
+    return _decoded(data, path, sample_rate)
+
+
+def _decoded(data: bytes, name: str, sample_rate: int) -> np.ndarray:
+    try:
+        return decode(data, sample_rate)
     except BadExampleError as error:
-        raise DecodeError(f"{path}: {error}; give a sound WAV, FLAC, Ogg, MP3 or SPHERE file") from None
+        raise DecodeError(f"{name}: {error}; give an intact WAV, FLAC, Ogg, MP3 or SPHERE file") from None
+
+
+def _from_samples(value: tuple, sample_rate: int) -> np.ndarray:
+    samples, rate = np.asarray(value[0]), int(value[1]) if len(value) == 2 else 0
+    if samples.ndim != 1 or not samples.size or samples.dtype.kind not in "fi" or rate <= 0:
+        raise DecodeError("audio samples must be (float [samples], samples a second); give one channel")
+    scaled = samples.astype(np.float32) / (np.float32(1 << 15) if samples.dtype == np.int16 else np.float32(1))
+    if not np.isfinite(scaled).all():
+        raise DecodeError("audio samples hold values that are not numbers; give values in [-1, 1]")
+    try:
+        return np.clip(resample(scaled, rate, sample_rate), -1.0, 1.0)
+    except BadExampleError as error:
+        raise DecodeError(f"audio samples: {error}; give a rate of 1 kHz to 1 MHz") from None
 
 
 def _decode_libsndfile(data: bytes) -> tuple[np.ndarray, int]:

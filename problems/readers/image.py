@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import pathlib
 import struct
 import warnings
 import zlib
 
+import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from t2t_multimodel.errors import BadExampleError, DecodeError
@@ -65,22 +67,40 @@ def normalise(data: bytes) -> tuple[bytes, str]:
         raise BadExampleError("truncated image" if truncated else "damaged image") from None
 
 
-def read_image_file(path: str | pathlib.Path) -> bytes:
-    """The checked, encoded picture of one file.
+def read_image(value: str | os.PathLike | bytes | Image.Image | np.ndarray) -> bytes:
+    """The checked, encoded image of what a person gives.
+
+    Args:
+        value: a path, encoded bytes, a PIL image, or pixels uint8 `[height, width]` or `[height, width, 3]`.
 
     Raises:
-        DecodeError: the file cannot be read as a picture.
+        DecodeError: it cannot be read as an image.
     """
+    name = "the image given"
+    if isinstance(value, Image.Image):
+        buffer = io.BytesIO()
+        _on_white(value).save(buffer, "PNG")
+        value = buffer.getvalue()
+    elif isinstance(value, np.ndarray):
+        if value.dtype != np.uint8 or value.ndim not in (2, 3) or (value.ndim == 3 and value.shape[2] != 3):
+            raise DecodeError(f"pixels are {value.dtype} {list(value.shape)}; give uint8 [height, width, 3]")
+        value = encode_png(value)
+    elif isinstance(value, str | os.PathLike):
+        name = str(value).strip()
+        try:
+            value = pathlib.Path(name).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DecodeError(f"{name}: {reason}; give the path of an image") from None
+    elif not isinstance(value, bytes):
+        raise DecodeError(f"an image of type {type(value).__name__}; give a path, bytes, a PIL image or uint8 pixels")
     try:
-        return normalise(pathlib.Path(path).read_bytes())[0]
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DecodeError(f"{path}: {reason}; give the path of a picture") from None
+        return normalise(value)[0]
     except BadExampleError as error:
-        raise DecodeError(f"{path}: {error}; give a sound JPEG or PNG file") from None
+        raise DecodeError(f"{name}: {error}; give an intact JPEG or PNG file") from None
 
 
-def encode_png(pixels) -> bytes:
+def encode_png(pixels: np.ndarray) -> bytes:
     """Lossless PNG of a uint8 array, `[height, width]` grey or `[height, width, 3]`."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from t2t_multimodel.data.specs import InputSpec, TargetSpec
+from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
 
 SPLITS = ("train", "dev", "test")
@@ -75,6 +75,21 @@ class Problem:
     source_help: str = "give --source_dir=FOLDER"
     loss_weight: float = 1.0
 
+    def __init__(self):
+        name = getattr(self, "name", "")
+        self.inputs, self.targets = self.inputs.for_problem(name), self.targets.for_problem(name)
+
+    @property
+    def uses_vocabulary(self) -> bool:
+        """Whether a side of the problem is text."""
+        return self.inputs.uses_vocabulary or self.targets.uses_vocabulary
+
+    @property
+    def record_sides(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Feature name and width of the input and of the target, as `RecordIndex` takes them."""
+        feature = self.inputs.record_feature()
+        return (feature.name, feature.width), (self.inputs.target_feature, 1)
+
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:
         """Raw examples of one split, in a fixed order.
 
@@ -96,9 +111,13 @@ class Problem:
         del source
         return None
 
-    def prepare_input(self, value: str) -> Any:
-        """Turns one line given to the decoder into a raw input; text problems may tokenise here."""
-        return value
+    def prepare_input(self, value: Any) -> Any:
+        """Turns what is given to the decoder, such as a line or a path, into a raw input; text may be tokenised here.
+
+        Raises:
+            DecodeError: it is no such input.
+        """
+        return self.inputs.read(value)
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """Turns a decoded target into the line that is printed.

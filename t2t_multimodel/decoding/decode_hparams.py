@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from t2t_multimodel import registry
 from t2t_multimodel.errors import MultiModelError
@@ -27,21 +28,29 @@ class DecodeHParams:
         """From ``name=value,name=value``.
 
         Raises:
-            MultiModelError: an unknown name, a value that is no positive integer, or a beam.
+            MultiModelError: an unknown name, a value that is not a positive integer, or a beam.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
         values = {}
         for item in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = item.partition("=")
+            values[name.strip()] = int(value) if value.strip().isdigit() else value
+        return cls.make(**values)
+
+    @classmethod
+    def make(cls, **values: Any) -> DecodeHParams:
+        """From fields by name, checked.
+
+        Raises:
+            MultiModelError: an unknown name, a value that is not a positive integer, or a beam.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name, value in values.items():
             if name not in known:
                 raise MultiModelError(registry.unknown_name_message("decode hparam", name, known))
-            if not value.isdigit() or int(value) < 1:
-                raise MultiModelError(f"--decode_hparams: {item!r} is no positive integer")
-            values[name] = int(value)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise MultiModelError(f"decode hparam {name}={value} is not a positive integer; give 1 or more")
         if values.get("beam_size", 1) != 1:
-            raise MultiModelError(
-                "--decode_hparams: beam_size above 1 is not supported; leave it out for greedy search"
-            )
+            raise MultiModelError("beam_size above 1 is not supported yet; leave it out for greedy search")
         return cls(**values)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,12 +12,24 @@ import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import RecordParser
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.specs import ClassLabelSpec, SymbolSpec
-from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.greedy import make_classify_step, make_greedy_step
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One output of a search.
+
+    Attributes:
+        ids: target ids, the end included, or one class.
+        score: sum of their log-probabilities in nats.
+    """
+
+    ids: list[int]
+    score: float
 
 
 class ProblemSearch:
@@ -30,28 +44,31 @@ class ProblemSearch:
         records: serialized examples of the problem; their targets are not looked at.
 
     Returns:
-        for each record its output ids, or its best classes, best first.
+        for each record its hypotheses, best first.
     """
 
     def __init__(self, model: MultiModel, task: Task, hparams: DecodeHParams = DEFAULT):
         self.task, self.hparams = task, hparams
         self._parse = RecordParser(task.problem, model.hparams.modalities)
-        self._classes = isinstance(task.problem.targets, ClassLabelSpec)
-        self._step = (make_classify_step if self._classes else make_greedy_step)(model, task.problem)
+        self._decoded = task.problem.targets.autoregressive
+        self._step = (make_greedy_step if self._decoded else make_classify_step)(model, task.problem)
 
-    def __call__(self, records: Sequence[bytes]) -> list[list[int]]:
+    def __call__(self, records: Sequence[bytes]) -> list[list[Hypothesis]]:
         batch = self._parse(tf.constant(records))
-        if self._classes:
-            return self._step(batch).numpy().tolist()
-        lengths = np.full(len(records), self.hparams.extra_length, np.int32)
-        if isinstance(self.task.problem.inputs, SymbolSpec):
-            lengths += np.count_nonzero(batch["inputs"].numpy(), axis=1).astype(np.int32)
-        rows = self._step(batch, tf.constant(self.task.command), tf.constant(lengths.max())).numpy()
-        # Each row is cut at its own limit, lest it depend on what else is in the batch.
-        return [row[:length].tolist() for row, length in zip(rows, lengths)]
+        if not self._decoded:
+            classes, probabilities = (value.numpy() for value in self._step(batch))
+            return [
+                [Hypothesis([one], math.log(max(p, 1e-38))) for one, p in zip(row.tolist(), row_p.tolist())]
+                for row, row_p in zip(classes, probabilities)
+            ]
+        lengths = self.task.problem.inputs.output_lengths(batch, self.hparams.extra_length)
+        # A length for each row, so that none depends on what else is in the batch.
+        ids, scores = self._step(batch, tf.constant(self.task.command), tf.constant(lengths))
+        found = [row[:length] for row, length in zip(ids.numpy(), lengths)]
+        return [[Hypothesis(row[row != 0].tolist(), float(score))] for row, score in zip(found, np.asarray(scores))]
 
 
-def present(problem: Problem, vocabulary: Vocabulary, ids: Iterable[int], raw: Any) -> str:
+def present(problem: Problem, vocabulary: AnyVocabulary, ids: Iterable[int], raw: Any) -> str:
     """The line that stands for target ids.
 
     Args:

@@ -9,9 +9,8 @@ from typing import Any
 
 from t2t_multimodel import metrics
 from t2t_multimodel.data.console import progress
-from t2t_multimodel.data.records.features import decode_features, input_key, target_key
+from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.search import ProblemSearch, present
 
@@ -58,8 +57,8 @@ def decode_split(
         for start in range(0, len(by_length), search.hparams.batch_size):
             batch = by_length[start : start + search.hparams.batch_size]
             records = index.read([one.row for one in batch])
-            for one, record, ids in zip(batch, records, search(records)):
-                _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), ids)
+            for one, record, hypotheses in zip(batch, records, search(records)):
+                _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), hypotheses[0].ids)
             bar.update(len(batch))
     return found
 
@@ -91,14 +90,14 @@ def decode_metrics(
         DataError: the split is missing, damaged or empty.
     """
     problem = search.task.problem
-    index = RecordIndex.load_or_build(data_dir, problem.name, split)
+    index = RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)
     return score_decoded(problem.metrics, decode_split(search, vocabulary, index, limit=limit))
 
 
 def _inputs(search: ProblemSearch, index: RecordIndex, limit: int | None) -> list[DecodedInput]:
     """The first inputs of a split with the targets of all their records."""
     found: dict[Any, DecodedInput] = {}
-    target = target_key(search.task.problem.inputs)
+    target = search.task.problem.inputs.target_feature
     for row in range(len(index)):
         features = decode_features(index.read([row])[0])
         group = features.get(_GROUP_KEY)
@@ -112,10 +111,7 @@ def _inputs(search: ProblemSearch, index: RecordIndex, limit: int | None) -> lis
 
 
 def _raw_input(problem, vocabulary: Vocabulary, record: bytes) -> Any:
-    value = decode_features(record)[input_key(problem.inputs)]
-    if isinstance(problem.inputs, SymbolSpec):
-        return vocabulary.decode(value)
-    return value[0] if isinstance(value, list) else value
+    return problem.inputs.raw_value(decode_features(record)[problem.inputs.record_feature().name], vocabulary)
 
 
 def _present(one: DecodedInput, problem, vocabulary: Vocabulary, raw: Any, ids: list[int]) -> None:

@@ -1,1 +1,4 @@
-"""Computations of the layers in their plain and in their fast forms."""
+"""Computations of the layers on tensors: a plain form of each, and the faster forms beside it.
+
+`choose.py` decides which form runs. Nothing here imports a layer.
+"""

@@ -8,14 +8,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid
+from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step
+from t2t_multimodel.kernels.dropout import dropout
 from t2t_multimodel.kernels.products import mask_rows, reshape_like
-from t2t_multimodel.layers.dropout import dropout
 
 
 @dataclasses.dataclass(frozen=True)
 class BlockForm:
-    """All that tells blocks apart beside their weights; fields as in `ConvBlock`."""
+    """All that tells blocks apart besides their weights; fields as in `ConvBlock`."""
 
     kernel_sizes: tuple[int, int, int, int]
     dilations: tuple[int, int, int, int]
@@ -27,29 +28,37 @@ class BlockForm:
 
 
 def conv_block(
-    form: BlockForm,
+    block: BlockForm,
     x: tf.Tensor,
     mask: tf.Tensor | None,
     seed: tf.Tensor | None,
     weights: list[tf.Tensor],
+    form: str | None = None,
 ) -> tf.Tensor:
-    """The four steps and two residual connections of `ConvBlock`, float32.
+    """The four steps and two residual connections of `ConvBlock`.
 
-    Within a `tf.function` the block is a call of a function of its own, which is traced and differentiated once for
-    all blocks of this form: a model has dozens of them. For the gradient it keeps its input and one tensor a step; a
-    form that recomputes keeps its input alone and runs forward again.
+    Within a `tf.function` the block is a call of another function, which is traced and differentiated once for all
+    blocks with these options: a model has dozens of them. For the gradient the fused form keeps the block's input and
+    one tensor a step. A block that recomputes keeps its input alone and runs forward again.
 
     Args:
-        form: which block.
+        block: the block's options.
         x: `[batch, time, depth]`.
         mask: `[batch, time]`, or None.
         seed: of the dropout, int32 `[2]`, or None in inference.
-        weights: of each step the four `StepWeights`, 16 in all.
+        weights: of each step the four `StepWeights`, 16 in all, in the type of `x`.
+        form: "plain" or "fused" (float32 only); None lets `choose` decide.
 
     Returns:
         `[batch, time, depth]`.
+
+    Example:
+
+        block = BlockForm((3, 3, 3, 3), (1, 1, 1, 2), "same", "input", dropout=0.0, epsilon=1e-6)
+        weights = [tf.ones([3, 1, 4, 1]), tf.ones([4, 4]), tf.ones([4]), tf.zeros([4])] * 4
+        y = conv_block(block, tf.random.normal([2, 9, 4]), None, None, weights)  # [2, 9, 4]
     """
-    function = _function(form)
+    function = _function(block, form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes))
     if tf.inside_function():
         y = function(x, mask, seed, weights)
         y.set_shape(x.shape)
@@ -58,18 +67,40 @@ def conv_block(
 
 
 @functools.cache
-def _function(form: BlockForm) -> Callable:
+def _function(block: BlockForm, form: str) -> Callable:
+    residual_steps = {"plain": _plain, "fused": _fused}[form]
+
     def forward(x, mask, seed, weights):
-        grid, real = TimeGrid(x), mask_rows(mask, x.dtype)
-        steps = [FusedConvStep(grid, real, dilation, form.padding, form.epsilon) for dilation in form.dilations]
-        rows = tf.reshape(x, [-1, x.shape[-1]])
-        y = _residual_steps(steps, form.second_skip == "input", rows, weights)
-        return reshape_like(y if seed is None else dropout(y, form.dropout, seed), x)
+        y = residual_steps(block, x, mask, weights)
+        return y if seed is None else dropout(y, block.dropout, seed)
 
     def recomputed(x, mask, seed, weights):
         return tf.recompute_grad(lambda x, *weights: forward(x, mask, seed, weights))(x, *weights)
 
-    return tf.function(recomputed if form.recompute else forward, autograph=False)
+    return tf.function(recomputed if block.recompute else forward, autograph=False)
+
+
+def _plain(block, x, mask, weights):
+    def step(i, x):
+        return conv_step(
+            x,
+            mask,
+            StepWeights(*weights[4 * i : 4 * i + 4]),
+            dilation=block.dilations[i],
+            padding=block.padding,
+            epsilon=block.epsilon,
+            form="plain",
+        )
+
+    hidden = x + step(1, step(0, x))
+    return (x if block.second_skip == "input" else hidden) + step(3, step(2, hidden))
+
+
+def _fused(block, x, mask, weights):
+    grid, real = TimeGrid(x), mask_rows(mask, x.dtype)
+    steps = [FusedConvStep(grid, real, dilation, block.padding, block.epsilon) for dilation in block.dilations]
+    rows = tf.reshape(x, [-1, x.shape[-1]])
+    return reshape_like(_residual_steps(steps, block.second_skip == "input", rows, weights), x)
 
 
 def _residual_steps(steps: list[FusedConvStep], skip_from_input: bool, rows: tf.Tensor, weights: list[tf.Tensor]):
@@ -77,24 +108,24 @@ def _residual_steps(steps: list[FusedConvStep], skip_from_input: bool, rows: tf.
 
     @tf.custom_gradient
     def run(rows, *weights):
-        own = [StepWeights(*weights[i : i + 4]) for i in range(0, 16, 4)]
+        step_weights = [StepWeights(*weights[i : i + 4]) for i in range(0, 16, 4)]
         kept = []
 
         def outputs(i, x):
-            kept.append(steps[i].forward(x, own[i]))
-            return kept[i].scaled(own[i])
+            kept.append(steps[i].forward(x, step_weights[i]))
+            return kept[i].scaled(step_weights[i])
 
         hidden = rows + outputs(1, outputs(0, rows))
         y = (rows if skip_from_input else hidden) + outputs(3, outputs(2, hidden))
 
         def gradient(dy):
-            with tf.control_dependencies([dy]):  # as in `FusedConvStep.gradient`
-                first, second, third = (kept[i].scaled(own[i]) for i in range(3))
+            with tf.control_dependencies([dy]):  # see `FusedConvStep.gradient`
+                first, second, third = (kept[i].scaled(step_weights[i]) for i in range(3))
                 hidden = rows + second
             d_weights = [None] * 4
 
             def back(i, d_output, x):
-                d_x, d_weights[i] = steps[i].gradient(d_output, x, kept[i], own[i])
+                d_x, d_weights[i] = steps[i].gradient(d_output, x, kept[i], step_weights[i])
                 return d_x
 
             d_hidden = back(2, back(3, dy, third), hidden)

@@ -1,7 +1,8 @@
-"""The convolution step with a gradient written by hand.
+"""The paper's convolution step, `LayerNorm(SeparableConv(ReLU(x)))`, in its plain and its fused form.
 
-Automatic differentiation of the plain form makes about three times as many operations and element-wise passes, which
-is what a step costs at small and middle depths, and keeps five tensors of the input's size where this keeps one.
+The fused form has a gradient written by hand. Automatic differentiation of the plain form makes about three times as
+many operations and element-wise passes, which is what a step costs at small and middle depths, and keeps five tensors
+of the input's size where the fused form keeps one.
 """
 
 from __future__ import annotations
@@ -11,17 +12,26 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from t2t_multimodel.kernels.products import transposed_product
+from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d
+from t2t_multimodel.kernels.layer_norm import layer_norm
+from t2t_multimodel.kernels.products import (
+    apply_mask,
+    last_axis_product,
+    mask_rows,
+    reshape_like,
+    transposed_product,
+)
 
 
 class TimeGrid:
-    """How rows `[batch * time, depth]` are seen as the images that a depthwise convolution takes.
+    """Turns rows `[batch * time, depth]` into the images that a depthwise convolution takes, and back.
 
     A convolution of dilation d over `[batch, time, depth]` is an undilated one over
-    `[batch, time / d, d, depth]`, the same memory; time is padded to a multiple of d where it is none.
+    `[batch, time / d, d, depth]`, the same memory; time is padded to the next multiple of d.
 
     Args:
-        x: `[batch, time, depth]`, whose shape counts.
+        x: `[batch, time, depth]`; only its shape is used.
     """
 
     def __init__(self, x: tf.Tensor):
@@ -62,11 +72,11 @@ class StepWeights(NamedTuple):
     bias: tf.Tensor
 
 
-class Normalised(NamedTuple):
-    """What a convolution step keeps for its gradient beside its input.
+class Normalized(NamedTuple):
+    """What a convolution step keeps for its gradient besides its input.
 
     Attributes:
-        normal: output before the normalisation's scale and bias, `[batch * time, filters]`.
+        normal: output before the normalization's scale and bias, `[batch * time, filters]`.
         inverse: one over the standard deviation, `[batch * time, 1]`.
     """
 
@@ -83,7 +93,7 @@ class FusedConvStep:
     """`LayerNorm(SeparableConv(ReLU(x)))` over rows `[batch * time, depth]`; float32.
 
     Attributes:
-        grid: shape of the batch the rows are of.
+        grid: shape of the batch that the rows belong to.
         mask: `[batch * time, 1]`, 1 where real, or None; padding is zeroed before the convolution.
         dilation: distance in time between the kernel's taps.
         padding: "same" or "causal".
@@ -96,18 +106,18 @@ class FusedConvStep:
     padding: str
     epsilon: float
 
-    def forward(self, rows: tf.Tensor, weights: StepWeights) -> Normalised:
-        """The step but for the normalisation's scale and bias."""
+    def forward(self, rows: tf.Tensor, weights: StepWeights) -> Normalized:
+        """The step without the normalization's scale and bias."""
         convolved = self._convolved(self._image(self._active(rows)), weights)
         y = tf.matmul(convolved, weights.pointwise)
         centred = y - tf.reduce_mean(y, -1, keepdims=True)
         inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + self.epsilon)
-        return Normalised(centred * inverse, inverse)
+        return Normalized(centred * inverse, inverse)
 
     def gradient(
-        self, dy: tf.Tensor, rows: tf.Tensor, kept: Normalised, weights: StepWeights
+        self, dy: tf.Tensor, rows: tf.Tensor, kept: Normalized, weights: StepWeights
     ) -> tuple[tf.Tensor, StepWeights]:
-        """Gradients of the rows and of the weights; the depthwise convolution, which costs little, runs again."""
+        """Gradients of the rows and of the weights; it runs the depthwise convolution again, which costs little."""
         normal, inverse = kept
         product = dy * normal
         column = weights.scale[:, tf.newaxis] * (1.0 / weights.scale.shape[0])
@@ -117,7 +127,8 @@ class FusedConvStep:
         d_scale = tf.matmul(product, ones, transpose_a=True)[:, 0]
         d_bias = tf.matmul(dy, ones, transpose_a=True)[:, 0]
         d_image = self._image(transposed_product(d_y, weights.pointwise))
-        with tf.control_dependencies([dy]):  # else what is computed again would be merged with the forward pass
+        # Without the dependency TensorFlow reuses the forward pass' tensors and keeps them until here.
+        with tf.control_dependencies([dy]):
             active = self._active(rows)
             image = self._image(active)
             convolved = self._convolved(image, weights)
@@ -151,9 +162,46 @@ class FusedConvStep:
         return {"strides": [1, 1, 1, 1], "padding": "EXPLICIT", "explicit_paddings": pads}
 
 
-def conv_step_rows(step: FusedConvStep, rows: tf.Tensor, weights: StepWeights) -> tf.Tensor:
-    """`step` over rows `[batch * time, depth]`, differentiable: `[batch * time, filters]`."""
+def conv_step(
+    x: tf.Tensor,
+    mask: tf.Tensor | None,
+    weights: StepWeights,
+    *,
+    dilation: int = 1,
+    padding: str = "same",
+    epsilon: float = 1e-6,
+    form: str | None = None,
+) -> tf.Tensor:
+    """`LayerNorm(SeparableConv(ReLU(x)))` along time; padding is zeroed before the convolution.
 
+    Args:
+        x: `[batch, time, depth]`.
+        mask: `[batch, time]`, True or 1 where real, or None.
+        weights: in the type of `x`.
+        dilation: distance in time between the kernel's taps.
+        padding: "same" or "causal".
+        epsilon: added to the variance.
+        form: "plain" or "fused" (float32 only); None lets `choose` decide.
+
+    Returns:
+        `[batch, time, filters]`.
+
+    Example:
+
+        weights = StepWeights(tf.ones([3, 1, 4, 1]), tf.ones([4, 6]), tf.ones([6]), tf.zeros([6]))
+        y = conv_step(tf.random.normal([2, 9, 4]), None, weights)  # [2, 9, 6]
+
+    Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.1.
+    """
+    form = form or choose("conv_step", x.dtype, kernel_sizes=[weights.depthwise.shape[0]])
+    if form == "plain":
+        convolved = depthwise_conv_1d(apply_mask(tf.nn.relu(x), mask), weights.depthwise, dilation, padding)
+        return layer_norm(last_axis_product(convolved, weights.pointwise), weights.scale, weights.bias, epsilon)
+    step = FusedConvStep(TimeGrid(x), mask_rows(mask, x.dtype), dilation, padding, epsilon)
+    return reshape_like(_fused_rows(step, tf.reshape(x, [-1, x.shape[-1]]), weights), x)
+
+
+def _fused_rows(step: FusedConvStep, rows: tf.Tensor, weights: StepWeights) -> tf.Tensor:
     @tf.custom_gradient
     def run(rows, *weights):
         weights = StepWeights(*weights)

@@ -1,4 +1,4 @@
-"""Feed-forward networks of many experts over tokens sorted by expert."""
+"""Feed-forward networks of many experts, each token through the k experts chosen for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from t2t_multimodel.kernels.choose import choose
 from t2t_multimodel.kernels.products import transposed_product
 
 
@@ -15,13 +16,13 @@ class Routing(NamedTuple):
     Attributes:
         token: token of each sorted slot, int32 `[slots]`.
         order: unsorted slot of each sorted slot, int32 `[slots]`.
-        place: sorted slot of each unsorted slot, int32 `[slots]`.
+        inverse: sorted slot of each unsorted slot, int32 `[slots]`.
         offsets: first sorted slot of each expert, then the number of slots, int32 `[experts + 1]`.
     """
 
     token: tf.Tensor
     order: tf.Tensor
-    place: tf.Tensor
+    inverse: tf.Tensor
     offsets: tf.Tensor
 
 
@@ -34,12 +35,23 @@ def route(indices: tf.Tensor, num_experts: int) -> Routing:
     return Routing(order // indices.shape[1], order, tf.math.invert_permutation(order), offsets)
 
 
-def expert_feed_forward(x: tf.Tensor, gates: tf.Tensor, indices: tf.Tensor, w1: tf.Tensor, w2: tf.Tensor) -> tf.Tensor:
-    """`y[t] = sum_j gates[t, j] * ReLU(x[t] w1[e]) w2[e]` with `e = indices[t, j]`: exact for any routing.
+def expert_feed_forward(
+    x: tf.Tensor,
+    gates: tf.Tensor,
+    indices: tf.Tensor,
+    w1: tf.Tensor,
+    w2: tf.Tensor,
+    *,
+    capacity_factor: float | None = None,
+    mask: tf.Tensor | None = None,
+    form: str | None = None,
+) -> tf.Tensor:
+    """`y[t] = sum_j gates[t, j] * ReLU(x[t] w1[e]) w2[e]` with `e = indices[t, j]`.
 
-    A graph loop over the experts multiplies each one's rows of the sorted slots, which are views and no copies. No
-    row is computed for nothing, be the routing even, skewed or all on a few experts. In the gradient dispatch and
-    combination are gathers both ways, as each token has exactly k slots.
+    The plain form sends every token through every expert. The fused form sorts the slots (token, choice) by expert;
+    a graph loop over the experts multiplies the rows of each, which are views of the sorted slots and not copies.
+    It computes no row in vain, however uneven the routing is. Both are exact. The static form gives each expert room
+    for a fixed number of tokens, which makes two batched products `[experts, capacity, depth]` of static shape.
 
     Args:
         x: tokens, `[tokens, depth]`.
@@ -47,32 +59,55 @@ def expert_feed_forward(x: tf.Tensor, gates: tf.Tensor, indices: tf.Tensor, w1: 
         indices: chosen experts, int32 `[tokens, k]`.
         w1: `[experts, depth, hidden]`.
         w2: `[experts, hidden, depth]`.
+        capacity_factor: of the static form: each expert takes the first `ceil(capacity_factor * tokens * k / experts)`
+            real tokens that chose it; its share is zero for the others. None drops no token.
+        mask: bool `[tokens]`, or None; the others take no room in the static form and give zero.
+        form: "plain", "fused" or "static"; None lets `choose` decide.
 
     Returns:
         `[tokens, depth]`.
+
+    Example:
+
+        gates, indices = tf.constant([[0.7, 0.3]]), tf.constant([[2, 0]])
+        y = expert_feed_forward(tf.ones([1, 4]), gates, indices, tf.ones([3, 4, 8]), tf.ones([3, 8, 4]))  # [1, 4]
+
+    Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017.
     """
-    return _expert_feed_forward(x, gates, indices, w1, w2)
+    form = form or choose("experts", x.dtype, capacity_factor=capacity_factor)
+    if form == "static":
+        return _static(x, gates, indices, w1, w2, capacity_factor, mask)
+    y = {"plain": _plain, "fused": _fused}[form](x, gates, indices, w1, w2)
+    return y if mask is None else y * tf.cast(mask, y.dtype)[:, tf.newaxis]
+
+
+def _plain(x, gates, indices, w1, w2):
+    full = tf.reduce_sum(tf.one_hot(indices, w1.shape[0], dtype=x.dtype) * tf.cast(gates, x.dtype)[..., tf.newaxis], 1)
+    inner = tf.nn.relu(tf.einsum("td,edf->tef", x, w1))  # [tokens, experts, hidden]
+    return tf.einsum("te,tef,efd->td", full, inner, w2)
 
 
 @tf.custom_gradient
-def _expert_feed_forward(x, gates, indices, w1, w2):
+def _fused(x, gates, indices, w1, w2):
     k, depth = indices.shape[1], x.shape[1]
     routing = route(indices, w1.shape[0])
     weights = tf.cast(gates, x.dtype)
     sorted_y, hidden = _forward(tf.gather(x, routing.token), w1, w2, routing.offsets)
-    slots = tf.reshape(tf.gather(sorted_y, routing.place), [-1, k, depth])
+    slots = tf.reshape(tf.gather(sorted_y, routing.inverse), [-1, k, depth])
     y = tf.reduce_sum(slots * weights[:, :, tf.newaxis], 1)
 
     def gradient(dy):
-        with tf.control_dependencies([dy]):  # else it would be merged with the forward pass' and kept until here
+        # Without the dependency TensorFlow reuses the forward pass' tensor and keeps it until here.
+        with tf.control_dependencies([dy]):
             sorted_x = tf.gather(x, routing.token)
         sorted_dy = tf.gather(dy, routing.token)
         sorted_gates = tf.gather(tf.reshape(weights, [-1]), routing.order)
-        d_gates = tf.gather(tf.reduce_sum(sorted_dy * sorted_y, 1), routing.place)
+        d_gates = tf.gather(tf.reduce_sum(sorted_dy * sorted_y, 1), routing.inverse)
         dy_slots = sorted_dy * sorted_gates[:, tf.newaxis]
-        with tf.control_dependencies([dy]):  # else the gradients' memory would be taken when the step begins
+        # Without the dependency the memory of the gradients is taken when the step begins.
+        with tf.control_dependencies([dy]):
             dx_slots, dw1, dw2 = _backward(sorted_x, hidden, dy_slots, w1, w2, routing.offsets)
-        dx = tf.reduce_sum(tf.reshape(tf.gather(dx_slots, routing.place), [-1, k, depth]), 1)
+        dx = tf.reduce_sum(tf.reshape(tf.gather(dx_slots, routing.inverse), [-1, k, depth]), 1)
         return dx, tf.cast(tf.reshape(d_gates, [-1, k]), gates.dtype), None, dw1, dw2
 
     return y, gradient
@@ -109,14 +144,14 @@ def _backward(x, hidden, dy, w1, w2, offsets):
     return dxs.concat(), dw1s, dw2s
 
 
-# Gradients of the weights are written in place, where a TensorArray would be copied into one tensor at the end and
-# tf.tensor_scatter_nd_update copies the whole stack each time. Only the loop ever holds the stack.
+# The gradients of the weights are written in place. A TensorArray is copied into one tensor at the end, and
+# tf.tensor_scatter_nd_update copies the whole stack each time. Only the loop holds the stack.
 def _empty(like: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Empty(shape=like.shape.as_list(), dtype=like.dtype)
 
 
-def _put(stack: tf.Tensor, place: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.InplaceUpdate(x=stack, i=[place], v=value[tf.newaxis])
+def _put(stack: tf.Tensor, index: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.InplaceUpdate(x=stack, i=[index], v=value[tf.newaxis])
 
 
 def _rows(experts: int, depth: int, dtype: tf.DType) -> tf.TensorArray:
@@ -124,43 +159,18 @@ def _rows(experts: int, depth: int, dtype: tf.DType) -> tf.TensorArray:
 
 
 def _for_each(experts, body, arrays):
-    # Each product uses all cores by itself; the next one's beginning fills the gaps at its end.
+    # Each product uses all cores. The beginning of the next one fills the gaps at its end.
     return tf.while_loop(lambda expert, *_: expert < experts, body, [0, *arrays], parallel_iterations=2)
 
 
-def capped_feed_forward(
-    x: tf.Tensor,
-    gates: tf.Tensor,
-    indices: tf.Tensor,
-    w1: tf.Tensor,
-    w2: tf.Tensor,
-    capacity_factor: float,
-    mask: tf.Tensor | None = None,
-) -> tf.Tensor:
-    """`expert_feed_forward` as two batched products `[experts, capacity, depth]`, of static shape for static inputs.
-
-    Each expert takes the first `ceil(capacity_factor * tokens * k / experts)` real tokens that chose it; for the
-    others its share is zero.
-
-    Args:
-        x: tokens, `[tokens, depth]`.
-        gates: `[tokens, k]`.
-        indices: chosen experts, int32 `[tokens, k]`.
-        w1: `[experts, depth, hidden]`.
-        w2: `[experts, hidden, depth]`.
-        capacity_factor: room over the mean load.
-        mask: bool `[tokens]`, or None; the others take no room and give zero.
-
-    Returns:
-        `[tokens, depth]`.
-    """
+def _static(x, gates, indices, w1, w2, capacity_factor, mask):
     experts, depth = w1.shape[0], x.shape[1]
     k = indices.shape[1]
     capacity = _capacity(x, k * capacity_factor / experts)
     chosen = tf.one_hot(tf.reshape(indices, [-1]), experts, dtype=tf.int32)  # [slots, experts]
     if mask is not None:
         chosen *= tf.repeat(tf.cast(mask, tf.int32), k)[:, tf.newaxis]
-    rank = tf.reduce_sum((tf.cumsum(chosen) - 1) * chosen, 1)  # place of the slot within its expert
+    rank = tf.reduce_sum((tf.cumsum(chosen) - 1) * chosen, 1)  # position of the slot within its expert
     fits = (tf.reduce_sum(chosen, 1) > 0) & (rank < capacity)
     # Slots that do not fit go to one row past the end, which is cut off.
     row = tf.where(fits, tf.reshape(indices, [-1]) * capacity + rank, experts * capacity)

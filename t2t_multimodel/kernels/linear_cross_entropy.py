@@ -1,57 +1,77 @@
-"""Softmax layer and label-smoothed cross entropy in one, without ever holding all logits."""
+"""Softmax layer and label-smoothed cross entropy in one, without holding all logits at a time."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from t2t_multimodel.kernels.losses import smoothing_constants
+from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.losses import smoothed_cross_entropy, smoothing_constants
 from t2t_multimodel.kernels.products import transposed_product
 
-# Logits that are held at a time: 16 MB. Fewer make products inefficient (docs/performance.md).
+# Logits that are held at a time: 16 MB. With fewer, products become inefficient (docs/performance.md).
 _CHUNK = 1 << 22
 
 
 def linear_cross_entropy(
-    hidden: tf.Tensor, table: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.1
+    hidden: tf.Tensor, table: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.1, form: str | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The sum of `smoothed_cross_entropy(hidden table^T, labels)`, and how many labels are most likely.
 
-    A loop takes some tokens at a time through logits, loss and gradient, so that memory does not grow with
-    `tokens * vocab`. The gradient of a token's logits is `softmax - q - (p - q) onehot` with p the label's and q any
-    other class' smoothed probability: only the softmax goes through products, the rest is a row of the table each.
-    Sums and exponentials are float32, products are of `hidden`'s type.
+    The plain form computes all logits. In the fused form a loop takes some tokens at a time through logits, loss and
+    gradient, so that memory does not grow with `tokens * vocab`. The gradient of a token's logits is
+    `softmax - q - (p - q) onehot`, with p the smoothed probability of the label and q that of any other class: only
+    the softmax needs products, the other terms are rows of the table. Sums and exponentials are float32; products
+    have the type of `hidden`.
 
     Args:
         hidden: `[tokens, depth]`.
         table: `[vocab, depth]`.
         labels: int32 `[tokens]`.
         smoothing: probability given to the wrong classes.
+        form: "plain" or "fused"; None lets `choose` decide.
 
     Returns:
-        loss in nats and number of hits (ties count), float32 scalars; the latter has no gradient.
+        loss in nats and number of hits (ties count), float32 scalars; the number of hits has no gradient.
+
+    Example:
+
+        hidden, table = tf.random.normal([5, 8]), tf.random.normal([100, 8])
+        loss, hits = linear_cross_entropy(hidden, table, tf.constant([3, 1, 4, 1, 5]))
 
     Reference: the chunked form is that of Liger Kernel's fused linear cross entropy (Hsu et al. 2024).
     """
     if table.shape[0] == 1:
         return tf.zeros([]) * tf.reduce_sum(tf.cast(hidden, tf.float32)), tf.cast(tf.size(labels), tf.float32)
+    form = form or choose("cross_entropy", hidden.dtype)
+    return {"plain": _plain, "fused": _fused}[form](hidden, table, labels, smoothing)
+
+
+def _plain(hidden, table, labels, smoothing):
+    logits = tf.cast(tf.matmul(hidden, tf.cast(table, hidden.dtype), transpose_b=True), tf.float32)
+    picked = tf.gather(logits, labels, batch_dims=1)
+    hits = tf.reduce_sum(tf.cast(picked >= tf.reduce_max(logits, 1), tf.float32))
+    return tf.reduce_sum(smoothed_cross_entropy(logits, labels, smoothing, form="plain")), tf.stop_gradient(hits)
+
+
+def _fused(hidden, table, labels, smoothing):
     high, low, entropy = smoothing_constants(table.shape[0], smoothing)
 
     @tf.custom_gradient
     def fused(hidden, table):
         dtype = hidden.dtype
         weights = tf.cast(table, dtype)
-        nll, hits, d_hidden, d_table = _softmax_part(hidden, weights, labels)
-        own = tf.gather(weights, labels)  # [tokens, depth]
+        log_z, hits, d_hidden, d_table = _softmax_part(hidden, weights, labels)
+        rows = tf.gather(weights, labels)  # [tokens, depth]
         every = tf.reduce_sum(table, 0)[tf.newaxis]  # [1, depth]
         total = tf.reduce_sum(hidden, 0)[tf.newaxis]
-        # So far of the plain cross entropy but for the label's logit: less p - q for the label and q for each class.
-        labelled = tf.reduce_sum(tf.cast(hidden * own, tf.float32))
+        # `log_z` is the sum of log Z. The label's logit counts p - q, and the logit of every class counts q.
+        labelled = tf.reduce_sum(tf.cast(hidden * rows, tf.float32))
         spread = tf.reduce_sum(tf.cast(total, tf.float32) * every)
         count = tf.cast(tf.size(labels), tf.float32)
-        loss = nll - (high - low) * labelled - low * spread - entropy * count
+        loss = log_z - (high - low) * labelled - low * spread - entropy * count
 
         def gradient(d_loss, _):
-            d_rows = d_hidden - tf.cast(high - low, dtype) * own - tf.cast(low * every, dtype)
+            d_rows = d_hidden - tf.cast(high - low, dtype) * rows - tf.cast(low * every, dtype)
             d_weights = tf.tensor_scatter_nd_sub(
                 d_table - low * tf.cast(total, tf.float32),
                 labels[:, tf.newaxis],
@@ -92,7 +112,7 @@ def _softmax_part(hidden, weights, labels):
 
 
 def _transposed(x):
-    # At small depths the product of a transposed matrix takes twice as long as one of the transposition. Within a
-    # shape of rank 3, so that TensorFlow's graph optimizer does not make the former of the latter again.
+    # At small depths `matmul(transpose_a=True)` takes twice as long as a transposition and a product. The transposition
+    # has rank 3: TensorFlow's graph optimizer turns one of rank 2 into `transpose_a=True` again.
     rows, columns = tf.shape(x)[0], x.shape[1]
     return tf.reshape(tf.transpose(x[:, tf.newaxis], [2, 1, 0]), [columns, rows])

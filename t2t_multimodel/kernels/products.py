@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# Sums of fewer terms are left to the plain product: docs/performance.md.
-_BATCHED_FROM = 512
+from t2t_multimodel.kernels.choose import choose
 
 
 def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -18,48 +17,34 @@ def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     return y
 
 
-def last_axis_product(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
+def last_axis_product(
+    x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None, form: str | None = None
+) -> tf.Tensor:
     """Multiplies `[..., depth]` by `[depth, units]` in one 2-D product.
 
     Args:
         x: `[..., depth]`.
         kernel: `[depth, units]`.
         bias: `[units]` or None.
+        form: "plain" or "fused" (`transposed_product` in the gradient); None lets `choose` decide.
 
     Returns:
         `[..., units]`.
+
+    Example:
+
+        y = last_axis_product(tf.ones([2, 5, 8]), tf.ones([8, 3]))  # [2, 5, 3]
     """
     kernel = tf.convert_to_tensor(kernel)
-    y = _product(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]), kernel)
+    rows = x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]])
+    form = form or choose("product", units=kernel.shape[1])
+    y = tf.matmul(rows, kernel) if form == "plain" else _fused_product(rows, kernel)
     if bias is not None:
         y = tf.nn.bias_add(y, tf.convert_to_tensor(bias))
     return y if x.shape.rank == 2 else reshape_like(y, x)
 
 
-def transposed_product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`x kernel^T`, as in the gradient of a product with `kernel`.
-
-    Where sums are long, TensorFlow's batched product is the faster one for a transposed matrix, even for a batch of
-    one.
-
-    Args:
-        x: `[rows, units]`.
-        kernel: `[depth, units]`, of static shape.
-
-    Returns:
-        `[rows, depth]`.
-    """
-    if kernel.shape[1] < _BATCHED_FROM:
-        return tf.matmul(x, kernel, transpose_b=True)
-    y = tf.raw_ops.BatchMatMulV2(x=tf.expand_dims(x, 0), y=tf.expand_dims(kernel, 0), adj_y=True)
-    return tf.squeeze(y, 0)
-
-
-def _product(rows: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """`[rows, depth]` by `[depth, units]`, with `transposed_product` in the gradient."""
-    if kernel.shape[1] < _BATCHED_FROM:
-        return tf.matmul(rows, kernel)
-
+def _fused_product(rows: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     @tf.custom_gradient
     def product(rows, kernel):
         def gradient(dy):
@@ -68,6 +53,30 @@ def _product(rows: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         return tf.matmul(rows, kernel), gradient
 
     return product(rows, kernel)
+
+
+def transposed_product(x: tf.Tensor, kernel: tf.Tensor, form: str | None = None) -> tf.Tensor:
+    """`x kernel^T`, as in the gradient of a product with `kernel`.
+
+    Where sums are long, TensorFlow's batched product is faster for a transposed matrix, even with a batch of one.
+
+    Args:
+        x: `[rows, units]`.
+        kernel: `[depth, units]`, of static shape.
+        form: "plain" or "fused" (batched); None lets `choose` decide.
+
+    Returns:
+        `[rows, depth]`.
+
+    Example:
+
+        y = transposed_product(tf.ones([5, 3]), tf.ones([8, 3]))  # [5, 8]
+    """
+    form = form or choose("transposed_product", units=kernel.shape[1])
+    if form == "plain":
+        return tf.matmul(x, kernel, transpose_b=True)
+    y = tf.raw_ops.BatchMatMulV2(x=tf.expand_dims(x, 0), y=tf.expand_dims(kernel, 0), adj_y=True)
+    return tf.squeeze(y, 0)
 
 
 def apply_mask(x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from t2t_multimodel.kernels.products import last_axis_product, reshape_like
 from t2t_multimodel.layers.dropout import Dropout
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
+from t2t_multimodel.layers.seeds import Seed
 
 # Finite, so that a row with nothing to attend to gives numbers (an even average) and no NaN.
 _MASKED = -1e9
 
+Cache = dict[str, Any]
+
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
-class MultiHeadAttention(keras.layers.Layer):
-    """Attends from `query` to `memory`, or to itself; no biases, queries scaled by head_depth^-0.5.
+class MultiHeadAttention(ExplicitMaskLayer):
+    """Attends from `x` to a source, or to itself; no biases, queries scaled by head_depth^-0.5.
 
     Queries, keys and values have a kernel each: on a CPU one fused product is no faster, and its parts would have to
     be cut out and, in the gradient, put together again.
@@ -26,11 +31,25 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout: rate of the dropout on the attention weights.
 
     Call arguments:
-        query: `[batch, query_time, query_depth]`.
-        memory: `[batch, memory_time, memory_depth]`, or None for self-attention.
-        memory_mask: `[batch, memory_time]` (of the query in self-attention), True or 1 where real, or None.
-        causal: position t attends to positions <= t only; for self-attention.
-        rng: `StepRandom` in training, None in inference.
+        x: `[batch, time, x_depth]`.
+        source: `[batch, source_time, source_depth]`, or None for self-attention.
+        mask: of `x`, `[batch, time]`, True or 1 where real, or None; for self-attention without a cache.
+        source_mask: `[batch, source_time]`, or None.
+        causal: position t attends to positions <= t only; for self-attention. With a cache it always does.
+        training: turns dropout on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone, and `source` may be left out.
+
+    Returns:
+        `[batch, time, depth]`; with a cache also the next cache.
+
+    Example:
+
+        attention = MultiHeadAttention(num_heads=2, depth=8)
+        x, source = tf.random.normal([2, 5, 8]), tf.random.normal([2, 7, 8])
+        y = attention(x, causal=True)  # [2, 5, 8]
+        first, cache = attention(x[:, :1], cache=attention.init_cache(2, max_length=5))  # equals y[:, :1]
+        y = attention(x, source, source_mask=tf.sequence_mask([7, 3]))
 
     Reference: Vaswani et al., "Attention Is All You Need", 2017.
     """
@@ -44,34 +63,96 @@ class MultiHeadAttention(keras.layers.Layer):
         self.dropout = dropout
         self.drop = Dropout(dropout, dtype=self.dtype_policy, name="drop")
 
-    def build(self, query_shape, memory_shape=None):
+    def build(self, x_shape, source_shape=None):
         """Creates `query_kernel`, `key_kernel`, `value_kernel` `[depth of input, depth]` and `output_kernel`."""
-        memory_depth = (memory_shape or query_shape)[-1]
-        self.query_kernel = self._kernel("query_kernel", query_shape[-1])
-        self.key_kernel = self._kernel("key_kernel", memory_depth)
-        self.value_kernel = self._kernel("value_kernel", memory_depth)
+        source_depth = (source_shape or x_shape)[-1]
+        self.query_kernel = self._kernel("query_kernel", x_shape[-1])
+        self.key_kernel = self._kernel("key_kernel", source_depth)
+        self.value_kernel = self._kernel("value_kernel", source_depth)
         self.output_kernel = self._kernel("output_kernel", self.depth)
         self.built = True
 
     def _kernel(self, name: str, depth: int):
         return self.add_weight(name=name, shape=(depth, self.depth), initializer="glorot_uniform")
 
-    def call(self, query, memory=None, memory_mask=None, causal: bool = False, rng: StepRandom | None = None):
-        """Returns `[batch, query_time, depth]`."""
-        memory = query if memory is None else memory
+    def init_cache(
+        self, batch_size: int | tf.Tensor, max_length: int | None = None, source: tf.Tensor | None = None
+    ) -> Cache:
+        """The cache of self-attention, or with a source that of attention to it; the layer must be built.
+
+        Args:
+            batch_size: rows.
+            max_length: positions that self-attention can hold; what comes after them is not attended to.
+            source: `[batch, source_time, source_depth]`, or None.
+
+        Returns:
+            ``keys`` and ``values`` `[batch, heads, max_length, head_depth]` and ``position`` int32 `[batch]`; or
+            ``source_keys`` and ``source_values`` `[batch, heads, source_time, head_depth]`.
+
+        Raises:
+            ValueError: neither a length nor a source is given.
+        """
+        if source is not None:
+            keys, values = self._keys_and_values(tf.cast(source, self.compute_dtype))
+            return {"source_keys": keys, "source_values": values}
+        if max_length is None:
+            raise ValueError("a cache of self-attention needs a size; give max_length")
+        shape = [batch_size, self.num_heads, max_length, self.depth // self.num_heads]
+        return {
+            "keys": tf.zeros(shape, self.compute_dtype),
+            "values": tf.zeros(shape, self.compute_dtype),
+            "position": tf.zeros([batch_size], tf.int32),
+        }
+
+    def call(
+        self,
+        x: tf.Tensor,
+        source: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+        source_mask: tf.Tensor | None = None,
+        causal: bool = False,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
+    ):
+        if cache is not None:
+            return self._step(x, source_mask, training, seed, cache)
+        keys, values = self._keys_and_values(x if source is None else source)
+        bias = _bias(tf.shape(x)[1], mask if source is None else source_mask, causal)
+        return self._attend(x, keys, values, bias, training, seed)
+
+    def _step(self, x, source_mask, training, seed, cache):
+        if "source_keys" in cache:
+            bias = _bias(tf.shape(x)[1], source_mask, causal=False)
+            return self._attend(x, cache["source_keys"], cache["source_values"], bias, training, seed), cache
+        position, length = cache["position"], cache["keys"].shape[2]
+        keys, values = (
+            _write(kept, new, position) for kept, new in zip((cache["keys"], cache["values"]), self._keys_and_values(x))
+        )
+        reach = position[:, tf.newaxis] + tf.range(tf.shape(x)[1])  # [batch, time]: the last slot that each attends to
+        hidden = tf.range(length) > reach[:, :, tf.newaxis]
+        bias = tf.cast(hidden, tf.float32)[:, tf.newaxis] * _MASKED  # [batch, 1, time, max_length]
+        y = self._attend(x, keys, values, bias, training, seed)
+        return y, {"keys": keys, "values": values, "position": position + tf.shape(x)[1]}
+
+    def _keys_and_values(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._heads(source, self._cast(self.key_kernel)), self._heads(source, self._cast(self.value_kernel))
+
+    def _cast(self, kernel) -> tf.Tensor:
+        # Outside of `call`, as in `init_cache`, Keras does not cast variables.
+        return tf.cast(tf.convert_to_tensor(kernel), self.compute_dtype)
+
+    def _attend(self, x, keys, values, bias, training, seed):
         # Scaling the kernel costs less than scaling the queries or the logits.
         scaled = tf.convert_to_tensor(self.query_kernel) * (self.depth // self.num_heads) ** -0.5
-        queries = self._heads(query, scaled)
-        keys = self._heads(memory, self.key_kernel)
-        values = self._heads(memory, self.value_kernel)
-        logits = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, query_time, memory_time]
+        queries = self._heads(x, scaled)
+        logits = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, time, source_time]
         logits = tf.cast(logits, tf.float32)
-        bias = _bias(tf.shape(query)[1], memory_mask, causal)
         weights = tf.nn.softmax(logits if bias is None else logits + bias)
-        weights = self.drop(tf.cast(weights, values.dtype), rng=rng)
-        mixed = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])  # [batch, query_time, heads, head_depth]
+        weights = self.drop(tf.cast(weights, values.dtype), training=training, seed=seed)
+        mixed = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])  # [batch, time, heads, head_depth]
         rows = tf.reshape(mixed, [-1, self.depth])
-        return reshape_like(tf.matmul(rows, tf.convert_to_tensor(self.output_kernel)), query)
+        return reshape_like(tf.matmul(rows, tf.convert_to_tensor(self.output_kernel)), x)
 
     def _heads(self, x: tf.Tensor, kernel) -> tf.Tensor:
         """`[batch, time, depth]` to `[batch, heads, time, head_depth]`."""
@@ -80,11 +161,12 @@ class MultiHeadAttention(keras.layers.Layer):
         split = tf.reshape(rows, [shape[0], shape[1], self.num_heads, self.depth // self.num_heads])
         return tf.transpose(split, [0, 2, 1, 3])
 
-    def compute_output_shape(self, query_shape, memory_shape=None):
-        """`[batch, query_time, depth]`."""
-        return (*query_shape[:-1], self.depth)
+    def compute_output_shape(self, x_shape, source_shape=None, cache_shape=None):
+        """`[batch, time, depth]`; with a cache also its shape."""
+        shape = (*x_shape[:-1], self.depth)
+        return shape if cache_shape is None else (shape, cache_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -94,13 +176,25 @@ class MultiHeadAttention(keras.layers.Layer):
         }
 
 
-def _bias(time: tf.Tensor, memory_mask: tf.Tensor | None, causal: bool) -> tf.Tensor | None:
-    """What to add to the logits, broadcastable to `[batch, heads, query_time, memory_time]`, or None."""
+def _bias(time: tf.Tensor, mask: tf.Tensor | None, causal: bool) -> tf.Tensor | None:
+    """What to add to the logits, broadcastable to `[batch, heads, time, source_time]`, or None."""
     bias = None
-    if memory_mask is not None:
-        bias = (1.0 - tf.cast(memory_mask, tf.float32))[:, tf.newaxis, tf.newaxis, :] * _MASKED
+    if mask is not None:
+        bias = (1.0 - tf.cast(mask, tf.float32))[:, tf.newaxis, tf.newaxis, :] * _MASKED
     if causal:
         position = tf.range(time)
         future = tf.cast(position[tf.newaxis, :] > position[:, tf.newaxis], tf.float32) * _MASKED
         bias = future if bias is None else tf.minimum(bias, future)
     return bias
+
+
+def _write(kept: tf.Tensor, new: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+    """Writes `new` `[batch, heads, time, depth]` into `kept` `[batch, heads, max_length, depth]`, each row from its
+    position `[batch]` on. All shapes are static where those of the arguments are.
+    """
+    offset = tf.range(kept.shape[2]) - position[:, tf.newaxis]  # [batch, max_length]
+    time = tf.shape(new)[2]
+    inside = (offset >= 0) & (offset < time)
+    if new.shape[2] != 1:
+        new = tf.gather(new, tf.clip_by_value(offset, 0, time - 1), axis=2, batch_dims=1)
+    return tf.where(inside[:, tf.newaxis, :, tf.newaxis], new, kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,6 +11,8 @@ from t2t_multimodel.kernels.conv_block import BlockForm, conv_block
 from t2t_multimodel.layers.conv_step import ConvStep
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
+from t2t_multimodel.layers.seeds import Seed
+from t2t_multimodel.layers.separable_conv import Cache
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -27,15 +29,28 @@ class ConvBlock(ExplicitMaskLayer):
         dilations: dilations of the four steps.
         padding: "same" or "causal".
         dropout: rate of the dropout on h4; the paper trains with 0.4.
-        branch_scale: what the scale of the normalisation that ends each residual branch starts at: 1, or less for a
-            block that starts nearer to the identity.
+        branch_scale: initial scale of the normalization that ends each residual branch: 1, or less for a block that
+            starts nearer to the identity.
         second_skip: "input" or "hidden", where the second residual connection starts.
-        recompute: the gradient runs the block forward again instead of keeping what is between; float32 only.
+        recompute: the gradient runs the block forward again and keeps nothing but its input.
 
     Call arguments:
         x: `[batch, time, filters]`.
         mask: `[batch, time]`, True or 1 where real, or None.
-        rng: `StepRandom` in training, None in inference.
+        training: turns dropout on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone. For padding "causal".
+
+    Returns:
+        `[batch, time, filters]`, at padding finite but without a meaning; with a cache also the next cache.
+
+    Example:
+
+        block = ConvBlock(8, padding="causal", dropout=0.4)
+        x = tf.random.normal([2, 20, 8])
+        y = block(x)  # [2, 20, 8]
+        trained = block(x, training=True, seed=tf.constant([1, 2]))
+        first, cache = block(x[:, :1], cache=block.init_cache(batch_size=2))  # equals y[:, :1]
 
     Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.1.
     """
@@ -75,33 +90,49 @@ class ConvBlock(ExplicitMaskLayer):
             self.kernel_sizes, self.dilations, padding, second_skip, dropout, self.steps[0].norm.epsilon, recompute
         )
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Builds the four steps."""
-        if input_shape[-1] != self.filters:
-            raise ValueError(f"residual block of depth {self.filters} got an input of depth {input_shape[-1]}")
+        if x_shape[-1] != self.filters:
+            raise ValueError(f"residual block of depth {self.filters} got an input of depth {x_shape[-1]}")
         for step in self.steps:
-            step.build(input_shape)
+            step.build(x_shape)
         self.built = True
 
-    def call(self, x, mask=None, rng=None):
-        """Returns `[batch, time, filters]`; at padding the values are finite but mean nothing."""
-        if not all(step.can_fuse for step in self.steps):
-            return self._call_plain(x, mask, rng)
-        weights = [tf.convert_to_tensor(weight) for step in self.steps for weight in step.fused_weights]
-        seed = rng.next() if rng is not None and self.dropout else None
-        return conv_block(self._form, x, mask, seed, weights)
+    def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
+        """The caches of the four steps, ``step_0`` to ``step_3``; the layer must be built."""
+        return {step.name: step.init_cache(batch_size) for step in self.steps}
 
-    def _call_plain(self, x, mask, rng):
-        first, second, third, fourth = (functools.partial(step, mask=mask) for step in self.steps)
-        hidden = x + second(first(x))
+    def call(
+        self,
+        x: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
+    ):
+        if cache is not None:
+            y, cache = self._step(x, mask, cache)
+            return self.drop(y, training=training, seed=seed), cache
+        weights = [tf.convert_to_tensor(weight) for step in self.steps for weight in step.step_weights]
+        return conv_block(self._form, x, mask, self.drop.draw(training, seed), weights)
+
+    def _step(self, x, mask, cache):
+        after = {}
+
+        def step(i, x):
+            layer = self.steps[i]
+            y, after[layer.name] = layer(x, mask=mask, cache=cache[layer.name])
+            return y
+
+        hidden = x + step(1, step(0, x))
         skip = x if self.second_skip == "input" else hidden
-        return self.drop(skip + fourth(third(hidden)), rng=rng)
+        return skip + step(3, step(2, hidden)), after
 
-    def compute_output_shape(self, input_shape):
-        """Shape of the input."""
-        return input_shape
+    def compute_output_shape(self, x_shape, cache_shape=None):
+        """Shape of the input; with a cache also that of the cache."""
+        return x_shape if cache_shape is None else (x_shape, cache_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),

@@ -1,4 +1,4 @@
-"""A feed-forward layer that sees its neighbours: the pre-normalised form of a separable convolution."""
+"""A feed-forward layer that sees its neighbours: the pre-normalized form of a separable convolution."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_1d_step
 from t2t_multimodel.kernels.products import apply_mask, last_axis_product
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.separable_conv import depthwise_conv_1d
+from t2t_multimodel.layers.separable_conv import Cache, check_padding, conv_cache
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class ConvFeedForward(ExplicitMaskLayer):
-    """`ReLU(DepthwiseConv(x) W1) W2`: one depthwise convolution, then a wide and a narrow pointwise product; no biases.
+    """`ReLU(DepthwiseConv(x) W1) W2`: a depthwise convolution, then a wide and a narrow pointwise product; no biases.
+
+    The convolution starts as the identity (its tap at the position itself is 1, the others are small), so that the
+    layer starts as a plain feed-forward one.
 
     Args:
         filters: depth of input and output.
@@ -25,20 +29,27 @@ class ConvFeedForward(ExplicitMaskLayer):
     Call arguments:
         x: `[batch, time, filters]`.
         mask: `[batch, time]`, True or 1 where real, or None; padding is zeroed before the convolution.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone. For padding "causal".
 
-    The convolution starts as the identity (its tap at the position itself is 1, the others are small), so that the
-    layer starts as a plain feed-forward one.
+    Returns:
+        `[batch, time, filters]`; with a cache also the next cache.
+
+    Example:
+
+        layer = ConvFeedForward(8, hidden=32, kernel_size=3, padding="causal")
+        x = tf.random.normal([2, 5, 8])
+        y = layer(x)  # [2, 5, 8]
+        first, cache = layer(x[:, :1], cache=layer.init_cache(batch_size=2))  # equals y[:, :1]
+
+    Reference: Vaswani et al., "Attention Is All You Need", 2017, section 3.3, with a depthwise convolution in front.
     """
 
     def __init__(self, filters: int, hidden: int, kernel_size: int = 5, padding: str = "same", **kwargs):
         super().__init__(**kwargs)
-        if padding not in ("same", "causal"):
-            raise ValueError(f"padding {padding!r} is unknown; use 'same' or 'causal'")
-        if padding == "same" and kernel_size % 2 == 0:
-            raise ValueError(f"kernel size {kernel_size} is even; padding 'same' needs an odd one")
+        check_padding(kernel_size, padding)
         self.filters, self.hidden, self.kernel_size, self.padding = filters, hidden, kernel_size, padding
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates `depthwise_kernel` `[taps, 1, filters, 1]`, `wide_kernel` and `narrow_kernel`."""
         self.depthwise_kernel = self.add_weight(
             name="depthwise_kernel", shape=(self.kernel_size, 1, self.filters, 1), initializer=self._near_identity
@@ -56,15 +67,23 @@ class ConvFeedForward(ExplicitMaskLayer):
         centre = tf.one_hot(here, self.kernel_size, dtype=dtype or tf.float32)[:, None, None, None]
         return centre + keras.initializers.RandomNormal(0.0, 0.1)(shape, dtype=dtype)
 
-    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns `[batch, time, filters]`."""
-        kernel = tf.convert_to_tensor(self.depthwise_kernel)
-        y = depthwise_conv_1d(apply_mask(x, mask), kernel, padding=self.padding)
-        return last_axis_product(tf.nn.relu(last_axis_product(y, self.wide_kernel)), self.narrow_kernel)
+    def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
+        """``inputs``: the last inputs, `[batch, kernel_size - 1, filters]`."""
+        return conv_cache(batch_size, self.kernel_size, 1, self.filters, self.padding, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
-        """Shape of the input."""
-        return input_shape
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, cache: Cache | None = None):
+        x, kernel = apply_mask(x, mask), tf.convert_to_tensor(self.depthwise_kernel)
+        if cache is None:
+            return self._feed_forward(depthwise_conv_1d(x, kernel, padding=self.padding))
+        y, inputs = depthwise_conv_1d_step(x, cache["inputs"], kernel)
+        return self._feed_forward(y), {"inputs": inputs}
+
+    def _feed_forward(self, x: tf.Tensor) -> tf.Tensor:
+        return last_axis_product(tf.nn.relu(last_axis_product(x, self.wide_kernel)), self.narrow_kernel)
+
+    def compute_output_shape(self, x_shape, cache_shape=None):
+        """Shape of the input; with a cache also that of the cache."""
+        return x_shape if cache_shape is None else (x_shape, cache_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -1,15 +1,18 @@
-"""The paper's convolution step: ReLU, convolution, layer normalisation."""
+"""The paper's convolution step: ReLU, convolution, layer normalization."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step_rows
-from t2t_multimodel.kernels.products import apply_mask, last_axis_product, mask_rows, reshape_like
+from t2t_multimodel.kernels.conv_step import StepWeights, conv_step
+from t2t_multimodel.kernels.products import apply_mask
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.layer_norm import LayerNorm
-from t2t_multimodel.layers.separable_conv import SeparableConv1D, SeparableConv2D, strided_size
+from t2t_multimodel.layers.plain_conv_2d import PlainConv2D
+from t2t_multimodel.layers.separable_conv import Cache, SeparableConv1D, SeparableConv2D
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -18,14 +21,25 @@ class ConvStep(ExplicitMaskLayer):
 
     Args:
         filters: depth of the output.
-        kernel_size: taps along time.
+        kernel_size: taps along time; odd with padding "same".
         dilation: distance in time between taps.
         padding: "same" or "causal".
-        initial_scale: what the normalisation's scale starts at.
+        initial_scale: initial value of the normalization's scale.
 
     Call arguments:
         x: `[batch, time, depth]`.
         mask: `[batch, time]`, True or 1 where real, or None if nothing is padding.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone. For padding "causal".
+
+    Returns:
+        `[batch, time, filters]`, at padding finite but without a meaning; with a cache also the next cache.
+
+    Example:
+
+        step = ConvStep(6, kernel_size=3, dilation=2, padding="causal")
+        x = tf.random.normal([2, 5, 4])
+        y = step(x)  # [2, 5, 6]
+        first, cache = step(x[:, :1], cache=step.init_cache(batch_size=2))  # equals y[:, :1]
 
     Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.1.
     """
@@ -48,36 +62,34 @@ class ConvStep(ExplicitMaskLayer):
         self.initial_scale = initial_scale
         self.norm = LayerNorm(initial_scale=initial_scale, dtype=self.dtype_policy, name="norm")
 
-    def build(self, input_shape):
-        """Builds convolution and normalisation."""
-        self.conv.build(input_shape)
-        self.norm.build((*input_shape[:-1], self.filters))
+    def build(self, x_shape):
+        """Builds convolution and normalization."""
+        self.conv.build(x_shape)
+        self.norm.build((*x_shape[:-1], self.filters))
         self.built = True
 
-    def call(self, x, mask=None):
-        """Returns `[batch, time, filters]`; at padding the values are finite but mean nothing."""
-        if not self.can_fuse:
-            return self.norm(self.conv(apply_mask(tf.nn.relu(x), mask)))
-        step = FusedConvStep(TimeGrid(x), mask_rows(mask, x.dtype), self.dilation, self.padding, self.norm.epsilon)
-        weights = StepWeights(*(tf.convert_to_tensor(weight) for weight in self.fused_weights))
-        rows = conv_step_rows(step, tf.reshape(x, [-1, x.shape[-1]]), weights)
-        return reshape_like(rows, x)
+    def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
+        """``inputs``: the last inputs after the ReLU, `[batch, (kernel_size - 1) * dilation, depth]`."""
+        return self.conv.init_cache(batch_size)
+
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, cache: Cache | None = None):
+        if cache is not None:
+            y, cache = self.conv(apply_mask(tf.nn.relu(x), mask), cache=cache)
+            return self.norm(y), cache
+        weights = StepWeights(*map(tf.convert_to_tensor, self.step_weights))
+        return conv_step(x, mask, weights, dilation=self.dilation, padding=self.padding, epsilon=self.norm.epsilon)
 
     @property
-    def can_fuse(self) -> bool:
-        """Whether `conv_step_rows` may be used: in full precision, where the normalisation needs no casts."""
-        return self.compute_dtype == "float32" and self.kernel_size > 1
+    def step_weights(self) -> StepWeights:
+        """The variables that the kernel takes."""
+        return StepWeights(self.conv.depthwise_kernel, self.conv.pointwise_kernel, self.norm.scale, self.norm.bias)
 
-    @property
-    def fused_weights(self) -> tuple:
-        """The four `StepWeights`."""
-        return self.conv.depthwise_kernel, self.conv.pointwise_kernel, self.norm.scale, self.norm.bias
+    def compute_output_shape(self, x_shape, cache_shape=None):
+        """`[batch, time, filters]`; with a cache also its shape."""
+        shape = (*x_shape[:-1], self.filters)
+        return shape if cache_shape is None else (shape, cache_shape)
 
-    def compute_output_shape(self, input_shape):
-        """`[batch, time, depth]` to `[batch, time, filters]`."""
-        return (*input_shape[:-1], self.filters)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -86,55 +98,6 @@ class ConvStep(ExplicitMaskLayer):
             "dilation": self.dilation,
             "padding": self.padding,
             "initial_scale": self.initial_scale,
-        }
-
-
-@keras.saving.register_keras_serializable(package="t2t_multimodel")
-class PlainConv2D(keras.layers.Layer):
-    """A full (not separable) convolution of an image with SAME padding and no bias.
-
-    Args:
-        filters: depth of the output.
-        kernel_size: along height and width.
-        strides: along height and width; they may differ.
-
-    Call arguments:
-        x: `[batch, height, width, depth]`.
-    """
-
-    def __init__(
-        self, filters: int, kernel_size: tuple[int, int] = (3, 3), strides: tuple[int, int] = (1, 1), **kwargs
-    ):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = tuple(kernel_size)
-        self.strides = tuple(strides)
-
-    def build(self, input_shape):
-        """Creates the kernel `[height, width, depth, filters]`."""
-        self.kernel = self.add_weight(
-            name="kernel", shape=(*self.kernel_size, input_shape[-1], self.filters), initializer="glorot_uniform"
-        )
-        self.built = True
-
-    def call(self, x):
-        """Returns `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
-        kernel = tf.convert_to_tensor(self.kernel)
-        if self.kernel_size == (1, 1):
-            return last_axis_product(x[:, :: self.strides[0], :: self.strides[1]], kernel[0, 0])
-        return tf.nn.conv2d(x, kernel, strides=self.strides, padding="SAME")
-
-    def compute_output_shape(self, input_shape):
-        """`[batch, height, width, depth]` to `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
-        return (input_shape[0], *strided_size(input_shape[1:3], self.strides), self.filters)
-
-    def get_config(self):
-        """Constructor arguments."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
         }
 
 
@@ -151,6 +114,15 @@ class ConvStep2D(keras.layers.Layer):
 
     Call arguments:
         x: `[batch, height, width, depth]`.
+
+    Returns:
+        `[batch, ceil(height / strides[0]), ceil(width / strides[1]), filters]`.
+
+    Example:
+
+        y = ConvStep2D(6, strides=(2, 2))(tf.random.normal([2, 8, 5, 4]))  # [2, 4, 3, 6]
+
+    Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.1.
     """
 
     def __init__(
@@ -172,21 +144,20 @@ class ConvStep2D(keras.layers.Layer):
         self.conv = conv(filters, self.kernel_size, self.strides, dtype=self.dtype_policy, name="conv")
         self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
 
-    def build(self, input_shape):
-        """Builds convolution and normalisation."""
-        self.conv.build(input_shape)
-        self.norm.build((*input_shape[:-1], self.filters))
+    def build(self, x_shape):
+        """Builds convolution and normalization."""
+        self.conv.build(x_shape)
+        self.norm.build((*x_shape[:-1], self.filters))
         self.built = True
 
-    def call(self, x):
-        """Returns `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return self.norm(self.conv(tf.nn.relu(x) if self.relu else x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, x_shape):
         """`[batch, height, width, depth]` to `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
-        return self.conv.compute_output_shape(input_shape)
+        return self.conv.compute_output_shape(x_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 
 from t2t_multimodel.kernels.products import last_axis_product
 
@@ -19,6 +22,13 @@ class Dense(keras.layers.Layer):
 
     Call arguments:
         x: `[..., depth]`.
+
+    Returns:
+        `[..., units]`.
+
+    Example:
+
+        y = Dense(3, use_bias=True)(tf.ones([2, 5, 8]))  # [2, 5, 3]
     """
 
     def __init__(
@@ -36,25 +46,24 @@ class Dense(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.bias = None
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates the kernel `[depth, units]` and, if asked for, the bias."""
         self.kernel = self.add_weight(
-            name="kernel", shape=(input_shape[-1], self.units), initializer=self.kernel_initializer
+            name="kernel", shape=(x_shape[-1], self.units), initializer=self.kernel_initializer
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
         self.built = True
 
-    def call(self, x):
-        """Returns `[..., units]`."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         y = last_axis_product(x, self.kernel, self.bias)
         return self.activation(y) if self.activation is not None else y
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, x_shape):
         """`[..., depth]` to `[..., units]`."""
-        return (*input_shape[:-1], self.units)
+        return (*x_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),

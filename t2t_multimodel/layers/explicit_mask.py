@@ -6,8 +6,8 @@ import keras
 
 
 class ExplicitMaskLayer(keras.layers.Layer):
-    """A layer whose `mask` argument is all it knows of padding: Keras neither guesses nor passes on a mask."""
+    """A layer that knows of padding only by its mask arguments: Keras passes no implicit mask on behind it."""
 
     def compute_mask(self, inputs, previous_mask=None):
-        """None: what follows is given its mask explicitly."""
+        """None: the next layer gets its mask explicitly."""
         return None

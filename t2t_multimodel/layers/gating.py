@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, draw
 
 _MIN_NOISE = 0.01
 
@@ -14,7 +16,13 @@ _MIN_NOISE = 0.01
 def cv_squared(x: tf.Tensor) -> tf.Tensor:
     """Squared coefficient of variation, population variance / (mean^2 + 1e-10), of a vector `[experts]`.
 
-    Small where the values are even; a loss on it spreads the tokens over the experts. 0 for a single value.
+    It is small where the values are even; a loss on it spreads the tokens over the experts. 0 for a single value.
+
+    Example:
+
+        cv_squared(tf.constant([3.0, 1.0]))  # variance 1 over mean 2 squared: 0.25
+
+    Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017, section 4.
     """
     x = tf.cast(x, tf.float32)
     if x.shape[0] == 1:
@@ -38,9 +46,14 @@ def prob_in_top_k(
     Returns:
         `[tokens, experts]`, smooth in `clean` and `noise_stddev`.
 
+    Example:
+
+        clean, noisy = tf.constant([[1.0, 0.0]]), tf.constant([[1.2, 0.1]])
+        chance = prob_in_top_k(clean, noisy, tf.ones([1, 2]), noisy, k=1)  # [1, 2]
+
     Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017, appendix A.
     """
-    # An expert inside has to beat the (k+1)-th value, one outside the k-th.
+    # An expert among the best k must beat the (k+1)-th value, another one must beat the k-th.
     if_inside = noisy_top_values[:, k : k + 1]
     if_outside = noisy_top_values[:, k - 1 : k]
     threshold = tf.where(noisy > if_inside, if_inside, if_outside)
@@ -62,11 +75,17 @@ class NoisyTopKGate(ExplicitMaskLayer):
         x: `[tokens, depth]`.
         mask: `[tokens]`, True or 1 where real, or None. The others have gates as well, but neither load nor
             importance counts them.
-        rng: `StepRandom` in training, None in inference (no noise; the lowest index wins a tie).
+        training: turns the noise on. Without it the lowest index wins a tie.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
-    Returns of the call, float32 but for the indices:
-        top_gates `[tokens, k]`, descending, of sum 1; top_indices int32 `[tokens, k]`; load `[experts]`: tokens per
-        expert, in training the smooth estimate of `prob_in_top_k`; importance `[experts]`: sum of gates per expert.
+    Returns:
+        top_gates float32 `[tokens, k]`, descending, of sum 1; top_indices int32 `[tokens, k]`; load float32
+        `[experts]`: tokens per expert, in training the smooth estimate of `prob_in_top_k`; importance float32
+        `[experts]`: sum of gates per expert.
+
+    Example:
+
+        gates, indices, load, importance = NoisyTopKGate(num_experts=6, k=2)(tf.random.normal([10, 8]), training=True)
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017.
     """
@@ -78,27 +97,28 @@ class NoisyTopKGate(ExplicitMaskLayer):
         self.num_experts = num_experts
         self.k = k
         self.initializer = keras.initializers.get(initializer)
+        self.seed_generator = keras.random.SeedGenerator()
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates `gate_kernel` and `noise_kernel`, both `[depth, num_experts]`."""
-        shape = (input_shape[-1], self.num_experts)
+        shape = (x_shape[-1], self.num_experts)
         self.gate_kernel = self.add_weight(name="gate_kernel", shape=shape, initializer=self.initializer)
         self.noise_kernel = self.add_weight(name="noise_kernel", shape=shape, initializer=self.initializer)
         self.built = True
 
-    def call(self, x, mask=None, rng: StepRandom | None = None):
-        """Returns (top_gates, top_indices, load, importance), see the class."""
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False, seed: Seed = None):
         clean = tf.matmul(x, tf.convert_to_tensor(self.gate_kernel))  # [tokens, experts]
         logits, stddev = clean, None
-        if rng is not None:
+        if training:
             stddev = tf.nn.softplus(tf.matmul(x, tf.convert_to_tensor(self.noise_kernel))) + _MIN_NOISE
-            logits = clean + stddev * tf.random.stateless_normal(tf.shape(clean), rng.next())
+            noise = tf.random.stateless_normal(tf.shape(clean), draw(seed, self.seed_generator))
+            logits = clean + stddev * noise
         top_values, top_indices = tf.math.top_k(logits, min(self.k + 1, self.num_experts))
         gates = tf.nn.softmax(top_values[:, : self.k])
         indices = top_indices[:, : self.k]
         weights = tf.ones(tf.shape(x)[:1]) if mask is None else tf.cast(mask, tf.float32)
         importance = self._sum_by_expert(gates * weights[:, tf.newaxis], indices)
-        if rng is not None and self.k < self.num_experts:
+        if training and self.k < self.num_experts:
             chance = prob_in_top_k(clean, logits, stddev, top_values, self.k)
             load = tf.linalg.matvec(chance, weights, transpose_a=True)
         else:
@@ -109,12 +129,12 @@ class NoisyTopKGate(ExplicitMaskLayer):
     def _sum_by_expert(self, values, indices):
         return tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(indices, [-1]), self.num_experts)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, x_shape):
         """Shapes of the four results."""
-        chosen = (input_shape[0], self.k)
+        chosen = (x_shape[0], self.k)
         return chosen, chosen, (self.num_experts,), (self.num_experts,)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),

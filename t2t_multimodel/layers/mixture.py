@@ -1,15 +1,20 @@
-"""Mixture of experts: every real token goes through the experts its gate chose, and none is dropped."""
+"""Mixture of experts: every real token goes through the experts that its gate chose, and none is dropped."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.kernels.experts import capped_feed_forward, expert_feed_forward
+from t2t_multimodel.kernels.experts import expert_feed_forward
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared
 from t2t_multimodel.layers.layer_norm import LayerNorm
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.replicas import sum_over_replicas
+from t2t_multimodel.layers.seeds import Seed
+
+Cache = dict[str, Any]
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -23,19 +28,29 @@ class MixtureOfExperts(ExplicitMaskLayer):
         num_experts: number of experts.
         hidden: width of an expert's hidden layer.
         k: experts a token.
-        loss_coefficient: weight of CV^2(importance) + CV^2(load) in the auxiliary loss.
-        residual_norm: False returns the mixture alone, without residual connection and normalisation.
+        loss_coefficient: weight of CV^2(importance) + CV^2(load) in the balance loss.
+        residual_norm: False returns the mixture alone, without residual connection and normalization.
         capacity_factor: None drops nothing. A number gives every expert room for `capacity_factor * tokens * k /
-            num_experts` tokens, padding included, and drops the rest: static shapes for XLA and TPUs.
+            num_experts` tokens, padding included, and drops the others: static shapes for XLA and TPUs.
 
     Call arguments:
         x: `[batch, time, depth]`.
         mask: `[batch, time]`, True or 1 where real, or None.
-        rng: `StepRandom` in training, None in inference.
+        training: turns the gate's noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None. The layer keeps nothing between positions; with a cache it routes exactly,
+            whatever the capacity factor.
 
-    Returns of the call:
-        y `[batch, time, depth]`; the auxiliary loss, a float32 scalar (in inference too, from the plain counts); load,
-        tokens per expert, float32 `[num_experts]` (smooth estimate in training).
+    Returns:
+        y `[batch, time, depth]`; the balance loss, a float32 scalar (in inference too, from the plain counts); load:
+        tokens per expert, float32 `[num_experts]` (smooth estimate in training); with a cache also the next cache.
+        Under `tf.distribute` the balance loss is that of the whole batch: importance and load are summed over the
+        replicas first. The load that is returned is the replica's.
+
+    Example:
+
+        mixture = MixtureOfExperts(num_experts=6, hidden=16, k=2)
+        y, loss, load = mixture(tf.random.normal([2, 10, 8]), mask=tf.sequence_mask([10, 4]), training=True)
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017; the residual form is Tensor2Tensor's.
     """
@@ -60,12 +75,12 @@ class MixtureOfExperts(ExplicitMaskLayer):
         self.gate = NoisyTopKGate(num_experts, k, name="gate")
         self.norm = LayerNorm(dtype=self.dtype_policy, name="norm") if residual_norm else None
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates `expert_in` `[experts, depth, hidden]` and `expert_out` `[experts, hidden, depth]`."""
-        depth = input_shape[-1]
+        depth = x_shape[-1]
         self.gate.build((None, depth))
         if self.norm is not None:
-            self.norm.build(input_shape)
+            self.norm.build(x_shape)
         # Glorot's rule for one expert: Keras would count the experts as receptive field.
         limit = (6.0 / (depth + self.hidden)) ** 0.5
         uniform = keras.initializers.RandomUniform(-limit, limit)
@@ -78,40 +93,51 @@ class MixtureOfExperts(ExplicitMaskLayer):
         )
         self.built = True
 
-    def call(self, x, mask=None, rng: StepRandom | None = None):
-        """Returns (y, auxiliary loss, load), see the class."""
+    def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
+        """Empty."""
+        return {}
+
+    def call(
+        self,
+        x: tf.Tensor,
+        mask: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
+    ):
         tokens = tf.reshape(x, [-1, x.shape[-1]])
         mask = None if mask is None else tf.reshape(tf.cast(mask, tf.bool), [-1])
-        mix = self._exact if self.capacity_factor is None else self._capped
-        mixed, load, importance = mix(tokens, mask, rng)
-        loss = self.loss_coefficient * (cv_squared(importance) + cv_squared(load))
+        capped = self.capacity_factor is not None and cache is None
+        mixed, load, importance = (self._capped if capped else self._exact)(tokens, mask, training, seed)
+        balance = cv_squared(sum_over_replicas(importance)) + cv_squared(sum_over_replicas(load))
         mixed = tf.reshape(mixed, tf.shape(x))
         mixed.set_shape(x.shape)
-        return (self.norm(x + mixed) if self.norm is not None else mixed), loss, load
+        y = self.norm(x + mixed) if self.norm is not None else mixed
+        results = y, self.loss_coefficient * balance, load
+        return results if cache is None else (*results, cache)
 
-    def _exact(self, tokens, mask, rng):
+    def _exact(self, tokens, mask, training, seed):
         if mask is None:
-            return self._route(tokens, None, rng, expert_feed_forward)
-        place = tf.cast(tf.where(mask), tf.int32)  # [real, 1]
-        mixed, load, importance = self._route(_take(tokens, place), None, rng, expert_feed_forward)
-        return tf.scatter_nd(place, mixed, tf.shape(tokens)), load, importance
+            return self._route(tokens, None, training, seed, None)
+        rows = tf.cast(tf.where(mask), tf.int32)  # [real, 1]
+        mixed, load, importance = self._route(_take(tokens, rows), None, training, seed, None)
+        return tf.scatter_nd(rows, mixed, tf.shape(tokens)), load, importance
 
-    def _capped(self, tokens, mask, rng):
-        def feed_forward(x, gates, indices, w1, w2):
-            return capped_feed_forward(x, gates, indices, w1, w2, self.capacity_factor, mask)
+    def _capped(self, tokens, mask, training, seed):
+        return self._route(tokens, mask, training, seed, self.capacity_factor)
 
-        return self._route(tokens, mask, rng, feed_forward)
-
-    def _route(self, tokens, mask, rng, feed_forward):
-        gates, indices, load, importance = self.gate(tokens, mask=mask, rng=rng)
+    def _route(self, tokens, mask, training, seed, capacity_factor):
+        gates, indices, load, importance = self.gate(tokens, mask=mask, training=training, seed=seed)
         w1, w2 = tf.convert_to_tensor(self.expert_in), tf.convert_to_tensor(self.expert_out)
-        return feed_forward(tokens, gates, indices, w1, w2), load, importance
+        mixed = expert_feed_forward(tokens, gates, indices, w1, w2, capacity_factor=capacity_factor, mask=mask)
+        return mixed, load, importance
 
-    def compute_output_shape(self, input_shape):
-        """Shapes of the three results."""
-        return input_shape, (), (self.num_experts,)
+    def compute_output_shape(self, x_shape, cache_shape=None):
+        """Shapes of the three results; with a cache also its shape."""
+        shapes = x_shape, (), (self.num_experts,)
+        return shapes if cache_shape is None else (*shapes, cache_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -125,10 +151,10 @@ class MixtureOfExperts(ExplicitMaskLayer):
 
 
 @tf.custom_gradient
-def _take(rows, place):
-    """Rows `[real, depth]` at distinct places `[real, 1]`; as they are distinct, the gradient is a plain scatter."""
+def _take(tokens, rows):
+    """Tokens `[real, depth]` at distinct rows `[real, 1]`; as they are distinct, the gradient is a plain scatter."""
 
     def gradient(dy):
-        return tf.scatter_nd(place, dy, tf.shape(rows)), None
+        return tf.scatter_nd(rows, dy, tf.shape(tokens)), None
 
-    return tf.gather(rows, place[:, 0]), gradient
+    return tf.gather(tokens, rows[:, 0]), gradient

@@ -3,81 +3,55 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.kernels.products import last_axis_product
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_1d_step, depthwise_conv_2d
+from t2t_multimodel.kernels.products import apply_mask, last_axis_product
+from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
+
+Cache = dict[str, Any]
 
 
-def depthwise_conv_1d(x: tf.Tensor, kernel: tf.Tensor, dilation: int = 1, padding: str = "same") -> tf.Tensor:
-    """Convolves each channel along time with its own kernel.
+def check_padding(kernel_size: int, padding: str) -> None:
+    """Checks the arguments of a convolution along time.
 
-    A dilated convolution over `[batch, time, depth]` is an undilated one over `[batch, time / dilation, dilation,
-    depth]`, which is the same memory: no transposition into the batch is needed as in `tf.nn.depthwise_conv2d`.
+    Raises:
+        ValueError: the padding is unknown, or "same" with an even kernel.
+    """
+    if padding not in ("same", "causal"):
+        raise ValueError(f"padding {padding!r} is unknown; use 'same' or 'causal'")
+    if padding == "same" and kernel_size % 2 == 0:
+        raise ValueError(f"kernel size {kernel_size} is even; padding 'same' needs an odd one")
 
-    Args:
-        x: `[batch, time, depth]`.
-        kernel: `[width, 1, depth, 1]`; the width is odd with padding "same".
-        dilation: distance in time between the kernel's taps.
-        padding: "same" (centred, zeros on both sides) or "causal" (output t sees inputs <= t).
+
+def conv_cache(
+    batch_size: int | tf.Tensor, kernel_size: int, dilation: int, depth: int, padding: str, dtype: str
+) -> Cache:
+    """The cache of a causal convolution before its first input: its last inputs, which are zero.
 
     Returns:
-        `[batch, time, depth]`.
+        ``inputs`` `[batch, (kernel_size - 1) * dilation, depth]`.
+
+    Raises:
+        ValueError: the convolution is not causal.
     """
-    width, depth = kernel.shape[0], kernel.shape[2]
-    time = tf.shape(x)[1]
-    if dilation > 1:
-        x = tf.pad(x, [[0, 0], [0, -time % dilation], [0, 0]])
-    image = tf.reshape(x, [tf.shape(x)[0], tf.shape(x)[1] // dilation, dilation, depth])
-    before = width - 1 if padding == "causal" else (width - 1) // 2
-    after = width - 1 - before
-    spec = "SAME" if before == after else [[0, 0], [before, after], [0, 0], [0, 0]]
-    image = tf.nn.depthwise_conv2d(image, kernel, strides=[1, 1, 1, 1], padding=spec)
-    y = tf.reshape(image, tf.shape(x))
-    if dilation > 1:
-        y = tf.slice(y, [0, 0, 0], [-1, time, -1])
-    return y
-
-
-def depthwise_conv_2d(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] = (1, 1)) -> tf.Tensor:
-    """Convolves each channel of an image with its own kernel, padded like TensorFlow's SAME.
-
-    TensorFlow's op has equal strides only. For unequal ones it runs with the smaller stride along both axes, padded
-    as the strided axis wants it, and the rest of the stride is taken by picking rows and columns.
-
-    Args:
-        x: `[batch, height, width, depth]`.
-        kernel: `[kernel_height, kernel_width, depth, 1]`.
-        strides: along height and width.
-
-    Returns:
-        `[batch, ceil(height / strides[0]), ceil(width / strides[1]), depth]`.
-    """
-    if strides[0] == strides[1]:
-        return tf.nn.depthwise_conv2d(x, kernel, strides=[1, *strides, 1], padding="SAME")
-    common = math.gcd(*strides)
-    pads = [_same_pads(tf.shape(x)[axis + 1], kernel.shape[axis], strides[axis]) for axis in (0, 1)]
-    x = tf.pad(x, [[0, 0], *pads, [0, 0]])
-    y = tf.nn.depthwise_conv2d(x, kernel, strides=[1, common, common, 1], padding="VALID")
-    return y[:, :: strides[0] // common, :: strides[1] // common]
-
-
-def _same_pads(size: tf.Tensor, kernel: int, stride: int) -> list[tf.Tensor]:
-    """Zeros before and after an axis with which a VALID convolution equals TensorFlow's SAME."""
-    total = tf.maximum((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return [total // 2, total - total // 2]
+    if padding != "causal":
+        raise ValueError(f"a convolution with padding {padding!r} sees later inputs; a cache needs padding 'causal'")
+    return {"inputs": tf.zeros([batch_size, (kernel_size - 1) * dilation, depth], dtype)}
 
 
 def _depthwise_initializer(*kernel_size: int) -> keras.initializers.Initializer:
-    # Each output sums over the taps of one channel only: this keeps the variance, where Keras' rule for kernels
-    # would count all channels.
+    # Each output sums over the taps of one channel only: this keeps the variance. Keras' rule for kernels would count
+    # all channels.
     limit = math.sqrt(3.0 / math.prod(kernel_size))
     return keras.initializers.RandomUniform(-limit, limit)
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
-class SeparableConv1D(keras.layers.Layer):
+class SeparableConv1D(ExplicitMaskLayer):
     """Depthwise convolution along time, then a pointwise product; no bias.
 
     Args:
@@ -88,22 +62,33 @@ class SeparableConv1D(keras.layers.Layer):
 
     Call arguments:
         x: `[batch, time, depth]`.
+        mask: `[batch, time]`, True or 1 where real, or None; padding is zeroed before the convolution.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone. For padding "causal".
+
+    Returns:
+        `[batch, time, filters]`; with a cache also the next cache.
+
+    Example:
+
+        conv = SeparableConv1D(6, kernel_size=3, padding="causal")
+        x = tf.random.normal([2, 5, 4])
+        y = conv(x)  # [2, 5, 6]
+        first, cache = conv(x[:, :1], cache=conv.init_cache(batch_size=2))  # equals y[:, :1]
+
+    Reference: Chollet, "Xception", 2017.
     """
 
     def __init__(self, filters: int, kernel_size: int, dilation: int = 1, padding: str = "same", **kwargs):
         super().__init__(**kwargs)
-        if padding not in ("same", "causal"):
-            raise ValueError(f"padding {padding!r} is unknown; use 'same' or 'causal'")
-        if padding == "same" and kernel_size % 2 == 0:
-            raise ValueError(f"kernel size {kernel_size} is even; padding 'same' needs an odd one")
+        check_padding(kernel_size, padding)
         self.filters = filters
         self.kernel_size = kernel_size
         self.dilation = dilation
         self.padding = padding
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates `depthwise_kernel` `[kernel_size, 1, depth, 1]` and `pointwise_kernel` `[depth, filters]`."""
-        depth = input_shape[-1]
+        depth = x_shape[-1]
         self.depthwise_kernel = self.add_weight(
             name="depthwise_kernel",
             shape=(self.kernel_size, 1, depth, 1),
@@ -114,20 +99,24 @@ class SeparableConv1D(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x):
-        """Returns `[batch, time, filters]`."""
-        y = x
-        if self.kernel_size > 1:
-            y = depthwise_conv_1d(x, tf.convert_to_tensor(self.depthwise_kernel), self.dilation, self.padding)
-        else:
-            y = x * tf.reshape(tf.convert_to_tensor(self.depthwise_kernel), [-1])
-        return last_axis_product(y, self.pointwise_kernel)
+    def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
+        """``inputs``: the last inputs, `[batch, (kernel_size - 1) * dilation, depth]`; the layer must be built."""
+        depth = self.depthwise_kernel.shape[2]
+        return conv_cache(batch_size, self.kernel_size, self.dilation, depth, self.padding, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
-        """`[batch, time, depth]` to `[batch, time, filters]`."""
-        return (*input_shape[:-1], self.filters)
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, cache: Cache | None = None):
+        x, kernel = apply_mask(x, mask), tf.convert_to_tensor(self.depthwise_kernel)
+        if cache is None:
+            return last_axis_product(depthwise_conv_1d(x, kernel, self.dilation, self.padding), self.pointwise_kernel)
+        y, inputs = depthwise_conv_1d_step(x, cache["inputs"], kernel, self.dilation)
+        return last_axis_product(y, self.pointwise_kernel), {"inputs": inputs}
 
-    def get_config(self):
+    def compute_output_shape(self, x_shape, cache_shape=None):
+        """`[batch, time, filters]`; with a cache also its shape."""
+        shape = (*x_shape[:-1], self.filters)
+        return shape if cache_shape is None else (shape, cache_shape)
+
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),
@@ -149,6 +138,15 @@ class SeparableConv2D(keras.layers.Layer):
 
     Call arguments:
         x: `[batch, height, width, depth]`.
+
+    Returns:
+        `[batch, ceil(height / strides[0]), ceil(width / strides[1]), filters]`.
+
+    Example:
+
+        y = SeparableConv2D(6, strides=(2, 1))(tf.ones([2, 8, 5, 4]))  # [2, 4, 5, 6]
+
+    Reference: Chollet, "Xception", 2017.
     """
 
     def __init__(
@@ -159,9 +157,9 @@ class SeparableConv2D(keras.layers.Layer):
         self.kernel_size = tuple(kernel_size)
         self.strides = tuple(strides)
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Creates `depthwise_kernel` `[height, width, depth, 1]` and `pointwise_kernel` `[depth, filters]`."""
-        depth = input_shape[-1]
+        depth = x_shape[-1]
         self.depthwise_kernel = self.add_weight(
             name="depthwise_kernel",
             shape=(*self.kernel_size, depth, 1),
@@ -172,16 +170,15 @@ class SeparableConv2D(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x):
-        """Returns `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         y = depthwise_conv_2d(x, tf.convert_to_tensor(self.depthwise_kernel), self.strides)
         return last_axis_product(y, self.pointwise_kernel)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, x_shape):
         """`[batch, height, width, depth]` to `[batch, ceil(height / stride), ceil(width / stride), filters]`."""
-        return (input_shape[0], *strided_size(input_shape[1:3], self.strides), self.filters)
+        return (x_shape[0], *strided_size(x_shape[1:3], self.strides), self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {
             **super().get_config(),

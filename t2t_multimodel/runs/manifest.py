@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records.features import needs_vocabulary
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, HParamsError, VocabularyError
@@ -139,7 +138,7 @@ def new_manifest(hparams: HParams, problems: list[Problem], vocabulary: Vocabula
     commands = sorted({problem.command for problem in problems if problem.command})
     if len(commands) > hparams.body.max_commands:
         raise HParamsError(f"{len(commands)} command tokens; raise body.max_commands={hparams.body.max_commands}")
-    has_text = any(needs_vocabulary(problem) for problem in problems)
+    has_text = any(problem.uses_vocabulary for problem in problems)
     if has_text and vocabulary is None:
         raise VocabularyError("the data folder has no vocabulary; run t2t-datagen, or t2t-trainer --generate_data")
     return Manifest(

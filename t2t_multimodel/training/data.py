@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import example_proto
-from t2t_multimodel.data.records.features import needs_vocabulary, target_key
 from t2t_multimodel.data.records.index import RecordIndex
-from t2t_multimodel.data.specs import ClassLabelSpec
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary, load_vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
 from t2t_multimodel.runs.task import Task
@@ -27,7 +25,7 @@ def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -
     """
     if not pathlib.Path(data_dir).is_dir():
         raise DataError(f"--data_dir={data_dir} is no folder; run t2t-datagen, or t2t-trainer --generate_data")
-    with_text = [problem for problem in problems if needs_vocabulary(problem)]
+    with_text = [problem for problem in problems if problem.uses_vocabulary]
     if not with_text:
         return None
     vocabulary = load_vocabulary(data_dir)
@@ -47,10 +45,9 @@ def task_baseline(task: Task, data_dir: str | pathlib.Path) -> Baseline:
     histogram = metadata.target_histogram if metadata is not None else None
     if not histogram:
         histogram = _read_histogram(task.problem, data_dir)
-    if isinstance(task.problem.targets, ClassLabelSpec):
-        size = task.problem.targets.num_classes
-    else:
-        size = max([int(key) for key in histogram] + [load_vocabulary(data_dir).size - 1]) + 1
+    targets = task.problem.targets
+    vocab_size = load_vocabulary(data_dir).size if targets.uses_vocabulary else 0
+    size = max([int(key) + 1 for key in histogram] + [targets.num_ids(vocab_size)])
     return Baseline.from_histogram(histogram, size)
 
 
@@ -62,10 +59,10 @@ def has_examples(data_dir: str | pathlib.Path, problem: str, split: str) -> bool
 
 def _read_histogram(problem: Problem, data_dir: str | pathlib.Path) -> Counter[int]:
     histogram: Counter[int] = Counter()
-    index = RecordIndex.load_or_build(data_dir, problem.name, "train")
+    index = RecordIndex.load_or_build(data_dir, problem.name, "train", sides=problem.record_sides)
     for start in range(0, len(index), 1000):
         for record in index.read(range(start, min(start + 1000, len(index)))):
-            histogram.update(example_proto.parse(record)[target_key(problem.inputs)].tolist())
+            histogram.update(example_proto.parse(record)[problem.inputs.target_feature].tolist())
     return histogram
 
 

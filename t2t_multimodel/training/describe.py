@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from t2t_multimodel.data.specs import InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.training import flops
 

@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from t2t_multimodel import metrics
 from t2t_multimodel.data.input.pipeline import ProblemInput
-from t2t_multimodel.data.specs import ClassLabelSpec
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.baseline import Baseline
@@ -53,7 +52,7 @@ def evaluate(
             sums[name] = sums.get(name, 0.0) + float(value)
         targets = batch["targets"].numpy()
         examples += len(targets)
-        seen.append(targets[targets > 0] if targets.ndim == 2 else targets[targets >= 0])
+        seen.append(targets[targets != task.problem.targets.padding])
     count = max(sums["targets"], 1.0)
     baseline_loss, baseline_accuracy = baseline.scores(np.concatenate(seen))
     record = {
@@ -69,9 +68,7 @@ def evaluate(
         "baseline_loss": baseline_loss,
         "baseline_accuracy": baseline_accuracy,
     }
-    if isinstance(task.problem.targets, ClassLabelSpec):
-        record |= {"top1": sums["correct"] / count, "top5": sums["top5"] / count}
-    return record
+    return record | task.problem.targets.extra_scores(sums)
 
 
 def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:

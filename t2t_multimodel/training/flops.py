@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,7 +25,7 @@ from t2t_multimodel.body.paper.mixed_stack import MixedStack
 from t2t_multimodel.body.paper.mixer import Mixer
 from t2t_multimodel.body.plus.block import PlusBlock
 from t2t_multimodel.body.plus.stack import PlusDecoder, PlusEncoder, PlusMixer
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.data.spec import InputSpec, Positions, TargetSpec
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.conv_block import ConvBlock
 from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
@@ -150,14 +152,13 @@ def forward_flops(
     """
     counts: Counter[str] = Counter()
     depth = model.hparams.body.depth
-    net, positions = _net_flops(model, inputs, tuple(map(int, source_lengths)))
-    if net:
+    rows = _net_rows(model, inputs, list(map(int, source_lengths)))
+    positions = [row.positions for row in rows]
+    if net := sum(row.flops for row in rows):
         counts[inputs.key] = net
     counts |= _parts(model.encoder, Sizes.of(positions), "encoder")
-    if isinstance(targets, ClassLabelSpec):
-        side = int(np.ceil(np.sqrt(positions[0])))
-        signature = tf.TensorSpec([1, side, side, depth], tf.float32)
-        counts[targets.key] = len(positions) * traced_flops(model.nets[targets.key], signature)
+    if not targets.autoregressive:
+        counts[targets.key] = sum(_class_flops(model, targets, row) for row in rows)
         return dict(counts)
     sizes = Sizes.of(lengths, positions)
     counts |= _parts(model.mixer, sizes, "mixer") | _parts(model.decoder, sizes, "decoder")
@@ -172,42 +173,47 @@ def _parts(layer: keras.layers.Layer, sizes: Sizes, name: str) -> Counter[str]:
     return counts
 
 
-def _net_flops(model: MultiModel, spec: InputSpec, lengths: tuple[int, ...]) -> tuple[int, list[int]]:
-    """FLOPs of the modality net over all rows, and each row's positions in the body."""
-    if isinstance(spec, SymbolSpec):
-        return 0, list(lengths)
-    net, modalities = model.nets[spec.key], model.hparams.modalities
-    if isinstance(spec, ImageSpec):
-        size = modalities.image_size or spec.size
-        flops, shape = _traced(net, tf.TensorSpec([1, size, size, 3], tf.float32))
-        return len(lengths) * flops, [shape[1] * shape[2]] * len(lengths)
-    assert isinstance(spec, AudioSpec)
-    multiple, total, positions = 2**modalities.audio_strided_blocks, 0, []
-    for frames in lengths:
-        padded = -(-frames // multiple) * multiple
-        flops, shape = _traced(net, tf.TensorSpec([1, padded, net.bands, 1], tf.float32))
-        total += flops
-        positions.append(shape[1])
-    return total, positions
+class _NetRow(NamedTuple):
+    """What a modality net makes of one row: FLOPs, positions in the body, and whether these are an image's."""
+
+    flops: int
+    positions: int
+    is_image: bool
 
 
-def traced_flops(layer: keras.layers.Layer, signature: tf.TensorSpec) -> int:
-    """Products in the traced call of a layer without loops, by TensorFlow's profiler."""
-    return _traced(layer, signature)[0]
+def _net_rows(model: MultiModel, spec: InputSpec, lengths: Sequence[int]) -> list[_NetRow]:
+    net, signature = model.nets[spec.key], spec.input_signature(model.hparams.modalities)
+    by_length = {length: _net_of_one_row(spec, net, signature, length) for length in set(lengths)}
+    return [by_length[length] for length in lengths]
 
 
-def _traced(layer: keras.layers.Layer, signature: tf.TensorSpec) -> tuple[int, list[int]]:
-    def first(x):
-        y = layer(x)
-        return y[0] if isinstance(y, tuple) else y
+def _net_of_one_row(spec: InputSpec, net: keras.layers.Layer, signature, length: int) -> _NetRow:
+    row = {name: tf.TensorSpec([1, *_with(part.shape[1:], length)], part.dtype) for name, part in signature.items()}
+    is_image = False
 
-    function = tf.function(first, autograph=False).get_concrete_function(signature)
-    (output,) = function.outputs
-    return profiled_flops(function), _run_shape(function, signature) if None in output.shape else list(output.shape)
+    def embed(features):
+        nonlocal is_image
+        positions = spec.embed(net, features)
+        is_image = positions.grid is not None
+        return positions.x
+
+    function = tf.function(embed, autograph=False).get_concrete_function(row)
+    features = {name: tf.fill(part.shape, tf.cast(length, part.dtype)) for name, part in row.items()}
+    return _NetRow(profiled_flops(function), int(tf.shape(embed(features))[1]), is_image)
 
 
-def _run_shape(function, signature: tf.TensorSpec) -> list[int]:
-    return list(function(tf.zeros(signature.shape)).shape)
+@functools.cache
+def _class_flops(model: MultiModel, targets: TargetSpec, row: _NetRow) -> int:
+    side = math.isqrt(row.positions)
+    grid = (side, row.positions // side) if row.is_image else None
+    net = model.nets[targets.key]
+    signature = tf.TensorSpec([1, row.positions, model.hparams.body.depth], tf.float32)
+    function = tf.function(lambda x: targets.classify(net, Positions(x, None, grid)), autograph=False)
+    return profiled_flops(function.get_concrete_function(signature))
+
+
+def _with(shape, length: int) -> list[int]:
+    return [length if size is None else size for size in shape]
 
 
 def profiled_flops(function) -> int:

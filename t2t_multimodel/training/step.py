@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import batch_signature
-from t2t_multimodel.data.specs import ClassLabelSpec
-from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
-from t2t_multimodel.kernels.losses import smoothed_cross_entropy
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.optimizers.adam import Adam
@@ -34,34 +31,26 @@ class Scores:
         return dict(vars(self))
 
 
-def _real_targets(model: MultiModel, task: Task, batch, rng) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
-    """Outputs, labels `[targets]` and rows `[targets]` of real targets; mixtures' (loss, load).
+def _valid_outputs(
+    model: MultiModel, task: Task, batch, training: bool = False, seed: Seed = None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
+    """Outputs, labels `[targets]` and rows `[targets]` of valid targets; mixtures' (loss, load).
 
-    Outputs are logits `[targets, classes]` of classes, and hidden states `[targets, depth]` of symbols.
+    Outputs are hidden states `[targets, depth]` of autoregressive targets, else logits `[targets, classes]`.
     """
-    problem = task.problem
-    encoded = model.encode(problem.inputs, batch, rng)
+    inputs, spec, targets = task.problem.inputs, task.problem.targets, batch["targets"]
+    encoded = model.encode(inputs, batch, training, seed)
     mixtures = [(encoded.loss, encoded.load)]
-    targets = batch["targets"]
-    if isinstance(problem.targets, ClassLabelSpec):
-        real = tf.where(targets >= 0)[:, 0]
-        logits = model.class_logits(problem.targets, encoded)
-        return tf.gather(logits, real), tf.gather(targets, real), real, mixtures
-    hidden, loss, load = model.decode(encoded, targets, batch["command"], rng)
+    valid = tf.where(tf.not_equal(targets, spec.padding))
+    if not spec.autoregressive:
+        rows = valid[:, 0]
+        outputs = spec.classify(model.nets[spec.key], encoded.positions)
+        return tf.gather(outputs, rows), tf.gather(targets, rows), rows, mixtures
+    hidden, loss, load = model.decode(spec, encoded, targets, batch["command"], training, seed)
     mixtures.append((loss, load))
-    places = tf.where(tf.not_equal(targets, 0))
-    flat = tf.cast(places[:, 0] * tf.shape(targets, tf.int64)[1] + places[:, 1], tf.int32)
-    hidden = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), flat)
-    return hidden, tf.gather(tf.reshape(targets, [-1]), flat), places[:, 0], mixtures
-
-
-def _loss_and_hits(model: MultiModel, task: Task, outputs, labels, smoothing: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sums over real targets: of the smoothed loss, and of labels that are the most likely ones."""
-    if not isinstance(task.problem.targets, ClassLabelSpec):
-        return linear_cross_entropy(outputs, model.softmax_table, labels, smoothing)
-    losses = smoothed_cross_entropy(outputs, labels, smoothing)
-    hits = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
-    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))
+    flat = tf.cast(valid[:, 0] * tf.shape(targets, tf.int64)[1] + valid[:, 1], tf.int32)
+    outputs = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), flat)
+    return outputs, tf.gather(tf.reshape(targets, [-1]), flat), valid[:, 0], mixtures
 
 
 def _score(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, num_rows: tf.Tensor) -> Scores:
@@ -104,17 +93,18 @@ def make_train_step(
     replicas = strategy.num_replicas_in_sync
     smoothing = hparams.regularization.label_smoothing
     variables = model.trainable_variables
+    spec = task.problem.targets
 
     def replica_step(batch, command, weight, step):
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group
-        total = _count_targets(task, batch["targets"])
-        rng = StepRandom(seed, step, replica)
-        mine = {**_share(batch, replica, replicas), "command": command}
+        total = tf.maximum(tf.reduce_sum(tf.cast(tf.not_equal(batch["targets"], spec.padding), tf.float32)), 1.0)
+        stream = SeedStream(seed, step, replica)
+        mine = {**_share(batch, spec.padding, replica, replicas), "command": command}
         values = [variable.value for variable in variables]
         with tf.GradientTape() as tape:
-            outputs, labels, _, mixtures = _real_targets(model, task, mine, rng)
-            loss, hits = _loss_and_hits(model, task, outputs, labels, smoothing)
+            outputs, labels, _, mixtures = _valid_outputs(model, task, mine, True, stream)
+            loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
             loss /= total
             extra = tf.add_n([m[0] for m in mixtures]) / replicas
             objective = loss * weight + extra
@@ -162,21 +152,15 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     @tf.function(autograph=False, input_signature=[signature, tf.TensorSpec([], tf.int32)])
     def eval_step(batch, command):
         rows = tf.shape(batch["targets"])[0]
-        outputs, labels, places, _ = _real_targets(model, task, {**batch, "command": command}, None)
-        classes = isinstance(task.problem.targets, ClassLabelSpec)
-        logits = outputs if classes else model.symbol_logits(outputs)
-        return _score(logits, labels, places, rows).as_dict()
+        outputs, labels, row_of, _ = _valid_outputs(model, task, {**batch, "command": command})
+        spec = task.problem.targets
+        return _score(spec.logits(model.nets[spec.key], outputs), labels, row_of, rows).as_dict()
 
     return eval_step
 
 
-def _count_targets(task: Task, targets: tf.Tensor) -> tf.Tensor:
-    real = targets >= 0 if isinstance(task.problem.targets, ClassLabelSpec) else tf.not_equal(targets, 0)
-    return tf.maximum(tf.reduce_sum(tf.cast(real, tf.float32)), 1.0)
-
-
-def _share(batch: Mapping[str, tf.Tensor], replica, replicas: int) -> dict[str, tf.Tensor]:
-    """The rows of one replica; the last ones may get fewer, at least one row is kept and masked if need be."""
+def _share(batch: Mapping[str, tf.Tensor], padding: int, replica, replicas: int) -> dict[str, tf.Tensor]:
+    """The rows of one replica; replicas without rows of their own get filler rows, which `row_mask` marks."""
     if replicas == 1:
         return dict(batch)
     rows = tf.shape(batch["targets"])[0]
@@ -186,7 +170,5 @@ def _share(batch: Mapping[str, tf.Tensor], replica, replicas: int) -> dict[str, 
     inside = indices < rows
     shared = {name: tf.gather(value, tf.minimum(indices, rows - 1)) for name, value in batch.items()}
     targets = shared["targets"]
-    outside = -1 if targets.shape.rank == 1 else 0
     keep = inside if targets.shape.rank == 1 else inside[:, None]
-    shared["targets"] = tf.where(keep, targets, outside)
-    return shared
+    return {**shared, "targets": tf.where(keep, targets, padding), "row_mask": inside}

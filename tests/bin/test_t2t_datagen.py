@@ -12,7 +12,7 @@ _USER_MODULE = '''
 """A user's problem."""
 import time
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.specs import SymbolSpec
+from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.registry import register_problem
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.metadata import Metadata
+from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
 from t2t_multimodel.decoding.files import ProblemDecoder
-from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
 from t2t_multimodel.runs.task import Task
@@ -31,11 +32,9 @@ class Oracle:
         self.task, self.hparams, self.cut = Task(registry.problem(name), 0), DecodeHParams(batch_size=5), cut
 
     def __call__(self, records):
-        from t2t_multimodel.data.records.features import decode_features, target_key
-
-        key = target_key(self.task.problem.inputs)
+        key = self.task.problem.inputs.target_feature
         targets = [decode_features(record)[key].tolist() for record in records]
-        return [ids[: len(ids) - self.cut] for ids in targets]
+        return [[Hypothesis(ids[: len(ids) - self.cut], 0.0)] for ids in targets]
 
 
 def decode(folder, name, *, cut=0, limit=None):

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.layers.attention import MultiHeadAttention
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import SeedStream
 from tests.layer_case import check_layer
 
 
@@ -27,14 +27,14 @@ def test_golden_memory(golden_dir, mask_type):
     golden = np.load(golden_dir / "multihead_attention_memory.npz")
     layer = _golden_layer(golden, 8, golden["query"].shape, golden["memory"].shape)
     mask = tf.cast(golden["memory_padding"] == 0, mask_type)
-    y = layer(tf.constant(golden["query"]), memory=tf.constant(golden["memory"]), memory_mask=mask)
+    y = layer(tf.constant(golden["query"]), source=tf.constant(golden["memory"]), source_mask=mask)
     np.testing.assert_allclose(y, golden["y"], atol=1e-5, rtol=1e-5)
 
 
 def test_attention_is_a_layer(random):
     query, memory = random.normal(size=(2, 5, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
     check_layer(MultiHeadAttention(2, 8), query, causal=True)
-    check_layer(MultiHeadAttention(2, 12, dropout=0.3), query, memory, memory_mask=tf.sequence_mask([7, 3]))
+    check_layer(MultiHeadAttention(2, 12, dropout=0.3), query, memory, source_mask=tf.sequence_mask([7, 3]))
 
 
 def test_no_output_sees_a_later_input(random):
@@ -50,25 +50,27 @@ def test_no_output_sees_a_later_input(random):
 def test_padding_changes_nothing(random):
     query, memory = random.normal(size=(2, 4, 8)).astype("float32"), random.normal(size=(2, 6, 8)).astype("float32")
     layer = MultiHeadAttention(2, 8)
-    expected = layer(tf.constant(query), memory=tf.constant(memory))
+    expected = layer(tf.constant(query), source=tf.constant(memory))
     longer = tf.constant(np.pad(memory, [[0, 0], [0, 5], [0, 0]], constant_values=4.0))
-    y = layer(tf.constant(query), memory=longer, memory_mask=tf.sequence_mask([6, 6], 11))
+    y = layer(tf.constant(query), source=longer, source_mask=tf.sequence_mask([6, 6], 11))
     np.testing.assert_allclose(y, expected, atol=1e-5)
     padded_query = tf.constant(np.pad(query, [[0, 0], [0, 3], [0, 0]], constant_values=2.0))
-    own = layer(padded_query, memory_mask=tf.sequence_mask([4, 4], 7), causal=True)
+    own = layer(padded_query, mask=tf.sequence_mask([4, 4], 7), causal=True)
     np.testing.assert_allclose(own[:, :4], layer(tf.constant(query), causal=True), atol=1e-5)
 
 
 def test_dropout_is_deterministic(random):
     x = tf.constant(random.normal(size=(2, 6, 8)), tf.float32)
     layer = MultiHeadAttention(2, 8, dropout=0.5)
-    np.testing.assert_array_equal(layer(x, rng=StepRandom(0, 1)), layer(x, rng=StepRandom(0, 1)))
-    assert (layer(x, rng=StepRandom(0, 1)).numpy() != layer(x).numpy()).any()
+    np.testing.assert_array_equal(
+        layer(x, training=True, seed=SeedStream(0, 1)), layer(x, training=True, seed=SeedStream(0, 1))
+    )
+    assert (layer(x, training=True, seed=SeedStream(0, 1)).numpy() != layer(x).numpy()).any()
 
 
 def test_nothing_to_attend_to_is_finite(random):
     x = tf.constant(random.normal(size=(1, 3, 8)), tf.float32)
-    assert np.isfinite(MultiHeadAttention(2, 8)(x, memory_mask=tf.zeros([1, 3], tf.bool))).all()
+    assert np.isfinite(MultiHeadAttention(2, 8)(x, mask=tf.zeros([1, 3], tf.bool))).all()
 
 
 def test_bad_heads():

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.layers.conv_block import ConvBlock
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import SeedStream
 from tests.layer_case import check_layer
 
 
@@ -48,7 +48,7 @@ def test_dropout_needs_a_step(random):
     x = tf.constant(random.normal(size=(2, 5, 6)), tf.float32)
     block = ConvBlock(6, dropout=0.4)
     block.build(x.shape)
-    assert (block(x, rng=StepRandom(0, 0)).numpy() == 0).any()
+    assert (block(x, training=True, seed=SeedStream(0, 0)).numpy() == 0).any()
     assert (block(x).numpy() != 0).all()
 
 

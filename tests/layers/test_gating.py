@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared, prob_in_top_k
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import SeedStream
 from tests.layer_case import check_layer
 
 
@@ -42,7 +42,7 @@ def test_gate_is_a_layer(random):
 def test_training_gates_sum_to_one_and_load_to_k(random, k):
     gate = NoisyTopKGate(5, k, initializer="random_normal")
     x = tf.constant(random.normal(size=(2000, 8)), tf.float32)
-    gates, indices, load, importance = gate(x, rng=StepRandom(0, 0))
+    gates, indices, load, importance = gate(x, training=True, seed=SeedStream(0, 0))
     np.testing.assert_allclose(tf.reduce_sum(gates, 1), 1, atol=1e-5)
     assert all(len(set(row)) == k for row in indices.numpy())
     np.testing.assert_allclose(tf.reduce_sum(importance), 2000, rtol=1e-5)
@@ -55,14 +55,14 @@ def test_both_matrices_learn_from_the_load(random):
     x = tf.constant(random.normal(size=(40, 8)), tf.float32)
     gate.build(x.shape)
     with tf.GradientTape() as tape:
-        _, _, load, importance = gate(x, rng=StepRandom(0, 0))
+        _, _, load, importance = gate(x, training=True, seed=SeedStream(0, 0))
         loss = cv_squared(load) + cv_squared(importance)
     for gradient in tape.gradient(loss, [weight.value for weight in gate.trainable_weights]):
         assert np.abs(gradient).max() > 0
 
 
-@pytest.mark.parametrize("rng", [None, StepRandom(0, 0)])
-def test_masked_tokens_count_for_nothing(random, rng):
+@pytest.mark.parametrize("training", [False, True])
+def test_masked_tokens_count_for_nothing(random, training):
     gate = NoisyTopKGate(6, 2, initializer="random_normal")
     x = random.normal(size=(12, 8)).astype("float32")
     gate.build(x.shape)
@@ -70,8 +70,8 @@ def test_masked_tokens_count_for_nothing(random, rng):
     results = []
     for rest in (0.0, 5.0):
         x[7:] += rest
-        step = StepRandom(0, 0) if rng is not None else None
-        results.append(gate(tf.constant(x), mask=tf.constant(mask), rng=step)[2:])
+        seed = SeedStream(0, 0)
+        results.append(gate(tf.constant(x), mask=tf.constant(mask), training=training, seed=seed)[2:])
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
     np.testing.assert_allclose(tf.reduce_sum(results[0][1]), 7, rtol=1e-5)

@@ -1,7 +1,8 @@
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.layers.layer_norm import LayerNorm, layer_norm
+from t2t_multimodel.kernels.layer_norm import layer_norm
+from t2t_multimodel.layers.layer_norm import LayerNorm
 from tests.layer_case import assert_same, check_layer, gradients
 
 

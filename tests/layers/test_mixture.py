@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from t2t_multimodel.kernels.experts import capped_feed_forward, expert_feed_forward
 from t2t_multimodel.layers.mixture import MixtureOfExperts
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import SeedStream
 from tests.layer_case import assert_same, check_layer, gradients
 
 EXPERTS, DEPTH, HIDDEN, TOKENS, K = 6, 8, 12, 40, 2
@@ -118,11 +118,10 @@ def test_mixture_is_a_layer(random, options):
 def test_padding_reaches_no_expert(random, capacity_factor, training):
     layer = _layer(capacity_factor=capacity_factor)
     x = random.normal(size=(2, 10, DEPTH)).astype("float32")
-    rng = [StepRandom(0, 0) if training else None for _ in range(2)]
     mask = tf.sequence_mask([10, 6], 10)
-    y, loss, load = layer(tf.constant(x), mask=mask, rng=rng[0])
+    y, loss, load = layer(tf.constant(x), mask=mask, training=training, seed=SeedStream(0, 0))
     x[1, 6:] += 5.0
-    other, other_loss, other_load = layer(tf.constant(x), mask=mask, rng=rng[1])
+    other, other_loss, other_load = layer(tf.constant(x), mask=mask, training=training, seed=SeedStream(0, 0))
     np.testing.assert_array_equal(load, other_load)
     assert float(loss) == float(other_loss) > 0
     np.testing.assert_array_equal(y.numpy()[np.asarray(mask)], other.numpy()[np.asarray(mask)])
@@ -147,7 +146,7 @@ def test_nothing_but_padding(random):
     x = tf.constant(random.normal(size=(2, 3, DEPTH)), tf.float32)
     weights = [weight.value for weight in layer.trainable_weights]
     with tf.GradientTape() as tape:
-        y, loss, load = layer(x, mask=tf.zeros([2, 3], tf.bool), rng=StepRandom(0, 0))
+        y, loss, load = layer(x, mask=tf.zeros([2, 3], tf.bool), training=True, seed=SeedStream(0, 0))
         total = tf.reduce_sum(tf.square(y)) + loss
     assert float(loss) == 0 and (load.numpy() == 0).all()
     np.testing.assert_allclose(y, layer.norm(x), atol=1e-6)
@@ -165,7 +164,7 @@ def test_gradients_flow_to_every_weight_under_a_mask(random):
     def run(x, mask):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            y, loss, _ = layer(x, mask=mask, rng=StepRandom(0, 0))
+            y, loss, _ = layer(x, mask=mask, training=True, seed=SeedStream(0, 0))
             total = tf.reduce_sum(tf.square(y[..., 0]) * tf.cast(mask, tf.float32)) + loss
         return tape.gradient(total, [x, *weights])
 
@@ -179,6 +178,6 @@ def test_auxiliary_loss_prefers_even_routing(random):
     x = tf.constant(np.abs(random.normal(size=(2, 50, DEPTH))), tf.float32)
     layer = _layer()
     layer.gate.gate_kernel.assign(tf.zeros([DEPTH, EXPERTS]))
-    even = float(layer(x, rng=StepRandom(0, 0))[1])
+    even = float(layer(x, training=True, seed=SeedStream(0, 0))[1])
     layer.gate.gate_kernel.assign(tf.tile([[3.0, 3.0, 0, 0, 0, 0]], [DEPTH, 1]))
-    assert float(layer(x, rng=StepRandom(0, 0))[1]) > 5 * even
+    assert float(layer(x, training=True, seed=SeedStream(0, 0))[1]) > 5 * even

@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.layers.separable_conv import (
-    SeparableConv1D,
-    SeparableConv2D,
-    depthwise_conv_1d,
-    depthwise_conv_2d,
-)
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_2d
+from t2t_multimodel.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from tests.layer_case import assert_same, check_layer, gradients
 
 

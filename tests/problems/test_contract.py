@@ -9,9 +9,9 @@ import pytest
 
 from t2t_multimodel import metrics, registry
 from t2t_multimodel.data.generation import engine
-from t2t_multimodel.data.records.features import decode_features, input_key, needs_vocabulary, target_key
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
+from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, Vocabulary
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 
 VOCAB_SIZE = 400
 BLOCKS = "body.encoder_blocks=1,body.mixer_blocks=1,body.decoder_blocks=1,body.attention_conv_blocks=1"
@@ -142,12 +142,12 @@ def check_ids(ids) -> None:
 
 def check_metrics(problem, data, index) -> None:
     """Scores of the targets themselves are perfect, and others than those of empty outputs."""
-    assert problem.command and problem.metrics and needs_vocabulary(problem)
+    assert problem.command and problem.metrics and problem.uses_vocabulary
     vocabulary = Vocabulary.load(data)
     rows = [decode_features(record) for record in index.read(range(len(index)))]
     text = isinstance(problem.inputs, SymbolSpec)
-    inputs = [vocabulary.decode(row[input_key(problem.inputs)]) if text else None for row in rows]
-    targets = [row[target_key(problem.inputs)] for row in rows]
+    inputs = [vocabulary.decode(row[problem.inputs.record_feature().name]) if text else None for row in rows]
+    targets = [row[problem.inputs.target_feature] for row in rows]
     present = functools.partial(present_ids, problem, vocabulary)
     references = [[present(ids, given)] for ids, given in zip(targets, inputs, strict=True)]
     perfect = metrics.score(problem.metrics, [reference for (reference,) in references], references)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.training import flops
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from t2t_multimodel.body.paper.mixed_stack import MixedStack
 from t2t_multimodel.layers.conv_block import ConvBlock
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.rng import StepRandom
-from t2t_multimodel.layers.timing import timing_signal_1d
+from t2t_multimodel.layers.seeds import Seed
+from t2t_multimodel.layers.timing import TimingSignal
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -28,10 +28,18 @@ class Encoder(ExplicitMaskLayer):
     Call arguments:
         x: `[batch, time, depth]`.
         mask: `[batch, time]`, true at real positions, or None.
-        rng: randomness of a training step, or None.
+        training: turns dropout and gate noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
     Returns:
-        `[batch, time, depth]`, the mixture's loss (scalar) and load `[experts]` (None without a mixture).
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture).
+
+    Example:
+
+        encoder = Encoder(depth=8, num_blocks=2, mixture={"num_experts": 4, "hidden": 16, "k": 2})
+        y, loss, load = encoder(tf.random.normal([2, 5, 8]), mask=tf.sequence_mask([5, 3]))
+
+    Reference: Kaiser et al., "One Model To Learn Them All", 2017, section 2.4.
     """
 
     def __init__(
@@ -47,29 +55,31 @@ class Encoder(ExplicitMaskLayer):
         super().__init__(**kwargs)
         self.depth, self.num_blocks, self.timing = depth, num_blocks, timing
         self.conv, self.mixture = dict(conv or {}), mixture
-        self.stack = MixedStack(
-            [
-                ConvBlock(depth, padding="same", dtype=self.dtype_policy, name=f"conv_block_{i}", **self.conv)
-                for i in range(num_blocks)
-            ],
-            mixture,
-            dtype=self.dtype_policy,
-            name="stack",
-        )
+        policy = {"dtype": self.dtype_policy}
+        self.timing_signal = TimingSignal(name="timing", **policy) if timing else None
+        blocks = [
+            ConvBlock(depth, padding="same", name=f"conv_block_{i}", **policy, **self.conv) for i in range(num_blocks)
+        ]
+        self.stack = MixedStack(blocks, mixture, name="stack", **policy)
 
-    def build(self, input_shape):
+    def build(self, x_shape):
+        """Builds the stack."""
+        if self.timing_signal is not None:
+            self.timing_signal.build(x_shape)
         self.stack.build((None, None, self.depth))
         self.built = True
 
-    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, rng: StepRandom | None = None):
-        if self.timing:
-            x = x + tf.cast(timing_signal_1d(tf.shape(x)[1], self.depth), x.dtype)
-        return self.stack(x, mask=mask, rng=rng)
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False, seed: Seed = None):
+        if self.timing_signal is not None:
+            x = self.timing_signal(x)
+        return self.stack(x, mask=mask, training=training, seed=seed)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def compute_output_shape(self, x_shape):
+        """Shapes of the three results."""
+        return self.stack.compute_output_shape(x_shape)
 
     def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
         return {
             **super().get_config(),
             "depth": self.depth,

@@ -1,4 +1,4 @@
-"""The pre-normalised block of the faster body."""
+"""The pre-normalized block of the faster body."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.body.cache import Cache, CachedParts, with_cache
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.layer_norm import LayerNorm
 from t2t_multimodel.layers.mixture import MixtureOfExperts
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import Seed, as_stream
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class PlusBlock(ExplicitMaskLayer):
     """`x + f(LN(x))` for self-attention, then attention to a source if there is one, then feed-forward.
 
-    The paper's parts in the order and with the normalisation that learn faster: its convolution is the depthwise one
-    in front of the feed-forward layer; one block of a stack has a mixture of experts in the latter's place.
+    These are the paper's parts in the order and with the normalization that learn faster. Its convolution is the
+    depthwise one in front of the feed-forward layer; one block of a stack has a mixture of experts in the place of the
+    feed-forward layer.
 
     Args:
         depth: channels.
@@ -36,13 +38,26 @@ class PlusBlock(ExplicitMaskLayer):
 
     Call arguments:
         x: `[batch, time, depth]`.
+        source: `[batch, source_time, depth]`, with `attends_source`; may be left out with a cache.
         mask: `[batch, time]`, true at real positions, or None.
-        source: `[batch, source_time, depth]`, with `attends_source`.
         source_mask: `[batch, source_time]`, or None.
-        rng: randomness of a training step, or None.
+        training: turns dropout and gate noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone. For causal blocks.
 
     Returns:
-        `[batch, time, depth]`, the mixture's loss (scalar) and load `[experts]` (None without a mixture).
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture); with
+        a cache also the next cache.
+
+    Example:
+
+        block = PlusBlock(depth=8, num_heads=2, hidden=32, causal=True, attends_source=True)
+        x, source = tf.random.normal([2, 5, 8]), tf.random.normal([2, 7, 8])
+        y, loss, load = block(x, source)
+        cache = block.init_cache(batch_size=2, max_length=5, source=source)
+        first, _, _, cache = block(x[:, :1], cache=cache)  # equals y[:, :1]
+
+    Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
     """
 
     def __init__(
@@ -88,7 +103,7 @@ class PlusBlock(ExplicitMaskLayer):
             self.feed_forward = ConvFeedForward(depth, hidden, kernel_size, padding, name="feed_forward", **policy)
         self.drop = Dropout(dropout, name="drop", **policy)
 
-    def build(self, input_shape):
+    def build(self, x_shape, source_shape=None):
         """Builds all parts."""
         shape = (None, None, self.depth)
         parts = [self.self_norm, self.self_attention, self.norm, self.mixture or self.feed_forward]
@@ -99,32 +114,50 @@ class PlusBlock(ExplicitMaskLayer):
             self.source_attention.build(shape, shape)
         self.built = True
 
+    def init_cache(
+        self, batch_size: int | tf.Tensor, max_length: int | None = None, source: tf.Tensor | None = None
+    ) -> Cache:
+        """The caches of the parts by their names; the layer must be built.
+
+        Raises:
+            ValueError: the block is not causal.
+        """
+        if not self.causal:
+            raise ValueError("a block that is not causal sees later inputs; a cache needs causal=True")
+        parts = (self.self_attention, self.mixture or self.feed_forward)
+        caches = {part.name: part.init_cache(batch_size, max_length) for part in parts}
+        if self.attends_source:
+            caches["source_attention"] = self.source_attention.init_cache(batch_size, source=source)
+        return caches
+
     def call(
         self,
         x: tf.Tensor,
-        mask: tf.Tensor | None = None,
         source: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
         source_mask: tf.Tensor | None = None,
-        rng: StepRandom | None = None,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
     ):
-        # What is causal never sees the padding behind it.
-        own_mask = None if self.causal else mask
-        y = self.self_attention(self.self_norm(x), memory_mask=own_mask, causal=self.causal, rng=rng)
-        x = x + self.drop(y, rng=rng)
+        run, random = CachedParts(cache), {"training": training, "seed": as_stream(seed)}
+        seen_mask = None if self.causal else mask  # what is causal never sees the padding behind it
+        y = run(self.self_attention, self.self_norm(x), mask=seen_mask, causal=self.causal, **random)
+        x = x + self.drop(y, **random)
         if self.attends_source:
-            y = self.source_attention(self.source_norm(x), memory=source, memory_mask=source_mask, rng=rng)
-            x = x + self.drop(y, rng=rng)
+            y = run(self.source_attention, self.source_norm(x), source=source, source_mask=source_mask, **random)
+            x = x + self.drop(y, **random)
         loss, load = tf.zeros([], tf.float32), None
         if self.mixture is not None:
-            y, loss, load = self.mixture(self.norm(x), mask=mask, rng=rng)
+            y, loss, load = run(self.mixture, self.norm(x), mask=mask, **random)
         else:
-            y = self.feed_forward(self.norm(x), mask=own_mask)
-        return x + self.drop(y, rng=rng), loss, load
+            y = run(self.feed_forward, self.norm(x), mask=seen_mask)
+        return run.results(x + self.drop(y, **random), loss, load)
 
-    def compute_output_shape(self, input_shape):
-        """Shapes of the three results."""
-        mixture = self._config["mixture"]
-        return input_shape, (), (mixture["num_experts"],) if mixture else None
+    def compute_output_shape(self, x_shape, source_shape=None, cache_shape=None):
+        """Shapes of the three results; with a cache also that of the cache."""
+        load = None if self.mixture is None else (self.mixture.num_experts,)
+        return with_cache((x_shape, (), load), cache_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

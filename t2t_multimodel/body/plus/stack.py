@@ -1,4 +1,4 @@
-"""Encoder, mixer and decoder of pre-normalised blocks: `body.form=plus`, beside the paper's."""
+"""Encoder, mixer and decoder of pre-normalized blocks: `body.form=plus`, beside the paper's."""
 
 from __future__ import annotations
 
@@ -7,25 +7,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.body.cache import Cache, CachedParts, with_cache
 from t2t_multimodel.body.plus.block import PlusBlock
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.layer_norm import LayerNorm
-from t2t_multimodel.layers.rng import StepRandom
-from t2t_multimodel.layers.timing import timing_signal_1d
+from t2t_multimodel.layers.seeds import Seed, as_stream
+from t2t_multimodel.layers.timing import TimingSignal
 
 
 class _PlusStack(ExplicitMaskLayer):
-    """Blocks in order, the middle one with a mixture of experts.
-
-    Args:
-        depth: channels.
-        num_blocks: blocks.
-        block: further arguments of each `PlusBlock`.
-        mixture: arguments of `MixtureOfExperts`, or None for no mixture.
-        timing: adds the timing signal to the input, and drops out of the sum.
-        final_norm: normalises the output.
-    """
+    """Blocks in order, the middle one with a mixture of experts; arguments as in `PlusEncoder`."""
 
     def __init__(
         self,
@@ -48,6 +40,7 @@ class _PlusStack(ExplicitMaskLayer):
             "final_norm": final_norm,
         }
         self.depth, self.timing = depth, timing
+        self.timing_signal = TimingSignal(dtype=self.dtype_policy, name="timing") if timing else None
         self.blocks = [
             PlusBlock(
                 depth,
@@ -61,25 +54,34 @@ class _PlusStack(ExplicitMaskLayer):
         self.drop = Dropout(block.get("dropout", 0.0), dtype=self.dtype_policy, name="drop")
         self.norm = LayerNorm(dtype=self.dtype_policy, name="norm") if final_norm else None
 
-    def build(self, input_shape):
+    def build(self, x_shape):
         """Builds the blocks."""
-        for layer in (*self.blocks, *([self.norm] if self.norm else [])):
-            layer.build((None, None, self.depth))
+        for layer in (self.timing_signal, *self.blocks, self.norm):
+            if layer is not None:
+                layer.build((None, None, self.depth))
         self.built = True
 
-    def _run(self, x, mask, rng, **source):
-        if self.timing:
-            x = self.drop(x + tf.cast(timing_signal_1d(tf.shape(x)[1], self.depth), x.dtype), rng=rng)
+    def init_cache(
+        self, batch_size: int | tf.Tensor, max_length: int | None = None, source: tf.Tensor | None = None
+    ) -> Cache:
+        """The caches of the parts by their names; the layer must be built. `source` `[batch, source_time, depth]`."""
+        timing = {} if self.timing_signal is None else {"timing": self.timing_signal.init_cache(batch_size)}
+        return {**timing, **{block.name: block.init_cache(batch_size, max_length, source) for block in self.blocks}}
+
+    def _run(self, run: CachedParts, x, training, seed, **call):
+        random = {"training": training, "seed": as_stream(seed)}
+        if self.timing_signal is not None:
+            x = self.drop(run(self.timing_signal, x), **random)
         losses, load = [tf.zeros([], tf.float32)], None
         for block in self.blocks:
-            x, loss, block_load = block(x, mask=mask, rng=rng, **source)
+            x, loss, block_load = run(block, x, **call, **random)
             losses.append(loss)
             load = load if block_load is None else block_load
         return (self.norm(x) if self.norm else x), tf.add_n(losses), load
 
-    def compute_output_shape(self, input_shape, source_shape=None):
-        """Shape of the input."""
-        return input_shape
+    def _output_shapes(self, x_shape):
+        mixture = self._config["mixture"]
+        return x_shape, (), (mixture["num_experts"],) if mixture and self.blocks else None
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -88,29 +90,146 @@ class _PlusStack(ExplicitMaskLayer):
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class PlusEncoder(_PlusStack):
-    """Drop-in for `Encoder`: self-attention and convolutional feed-forward, not causal.
+    """Takes the place of `Encoder`: self-attention and convolutional feed-forward, not causal.
 
-    Call arguments and results are those of `Encoder`.
+    Args:
+        depth: channels.
+        num_blocks: blocks.
+        block: further arguments of each `PlusBlock`.
+        mixture: arguments of `MixtureOfExperts` in the middle block, or None for no mixture.
+        timing: adds the timing signal to the input, with dropout on the sum.
+        final_norm: normalizes the output.
+
+    Call arguments:
+        x: `[batch, time, depth]`.
+        mask: `[batch, time]`, true at real positions, or None.
+        training: turns dropout and gate noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+
+    Returns:
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture).
+
+    Example:
+
+        encoder = PlusEncoder(8, num_blocks=2, block={"num_heads": 2, "hidden": 32}, timing=True)
+        y, loss, load = encoder(tf.random.normal([2, 5, 8]), mask=tf.sequence_mask([5, 3]))
+
+    Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
     """
 
-    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, rng: StepRandom | None = None):
-        """Returns `[batch, time, depth]`, loss, load."""
-        return self._run(x, mask, rng)
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False, seed: Seed = None):
+        return self._run(CachedParts(None), x, training, seed, mask=mask)
+
+    def compute_output_shape(self, x_shape):
+        """Shapes of the three results."""
+        return self._output_shapes(x_shape)
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class PlusMixer(_PlusStack):
-    """Drop-in for `Mixer`: the first causal blocks, after the timing signal; call arguments are those of `Mixer`."""
+    """Takes the place of `Mixer`: the first causal blocks, after the timing signal.
 
-    def call(self, target, source, source_mask=None, rng: StepRandom | None = None):
-        """Returns `[batch, target_time, depth]`."""
-        return self._run(target, None, rng, source=source, source_mask=source_mask)[0]
+    Args:
+        depth: channels.
+        num_blocks: blocks.
+        block: further arguments of each `PlusBlock`, with `causal` and `attends_source`.
+        mixture: arguments of `MixtureOfExperts` in the middle block, or None for no mixture.
+        timing: adds the timing signal to the input, with dropout on the sum.
+        final_norm: normalizes the output.
+
+    Call arguments:
+        target: shifted targets, `[batch, target_time, depth]`.
+        source: encoded input, `[batch, source_time, depth]`; may be left out with a cache.
+        mask: of the target; not used: what is causal never sees the padding behind it.
+        source_mask: `[batch, source_time]`, or None.
+        training: turns dropout on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None; with it `target` holds new positions alone.
+
+    Returns:
+        `[batch, target_time, depth]`; with a cache also the next cache.
+
+    Example:
+
+        block = {"num_heads": 2, "hidden": 32, "causal": True, "attends_source": True}
+        mixer = PlusMixer(8, num_blocks=1, block=block, timing=True)
+        target, source = tf.random.normal([2, 5, 8]), tf.random.normal([2, 7, 8])
+        y = mixer(target, source)  # [2, 5, 8]
+        cache = mixer.init_cache(batch_size=2, max_length=5, source=source)
+        first, cache = mixer(target[:, :1], cache=cache)  # equals y[:, :1]
+
+    Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
+    """
+
+    def call(
+        self,
+        target: tf.Tensor,
+        source: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+        source_mask: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
+    ):
+        run = CachedParts(cache)
+        return run.results(self._run(run, target, training, seed, source=source, source_mask=source_mask)[0])
+
+    def compute_output_shape(self, target_shape, source_shape=None, cache_shape=None):
+        """Shape of the target; with a cache also that of the cache."""
+        return with_cache((target_shape,), cache_shape)
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class PlusDecoder(_PlusStack):
-    """Drop-in for `Decoder`: the other causal blocks; call arguments and results are those of `Decoder`."""
+    """Takes the place of `Decoder`: the causal blocks after the mixer's.
 
-    def call(self, target, source, target_mask=None, source_mask=None, rng: StepRandom | None = None):
-        """Returns `[batch, target_time, depth]`, loss, load."""
-        return self._run(target, target_mask, rng, source=source, source_mask=source_mask)
+    Args:
+        depth: channels.
+        num_blocks: blocks.
+        block: further arguments of each `PlusBlock`, with `causal` and `attends_source`.
+        mixture: arguments of `MixtureOfExperts` in the middle block, or None for no mixture.
+        timing: adds the timing signal to the input, with dropout on the sum.
+        final_norm: normalizes the output.
+
+    Call arguments:
+        target: the mixer's output, `[batch, target_time, depth]`.
+        source: encoded input, `[batch, source_time, depth]`; may be left out with a cache.
+        mask: of the target, `[batch, target_time]`, or None; padding reaches no expert.
+        source_mask: `[batch, source_time]`, or None.
+        training: turns dropout and gate noise on.
+        seed: None, an int32 pair `[2]`, or a `SeedStream`.
+        cache: of `init_cache`, or None; with it `target` holds new positions alone.
+
+    Returns:
+        `[batch, target_time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a
+        mixture); with a cache also the next cache.
+
+    Example:
+
+        block = {"num_heads": 2, "hidden": 32, "causal": True, "attends_source": True}
+        decoder = PlusDecoder(8, num_blocks=2, block=block, mixture={"num_experts": 4, "hidden": 16, "k": 2})
+        target, source = tf.random.normal([2, 5, 8]), tf.random.normal([2, 7, 8])
+        y, loss, load = decoder(target, source)
+        cache = decoder.init_cache(batch_size=2, max_length=5, source=source)
+        first, _, _, cache = decoder(target[:, :1], cache=cache)  # equals y[:, :1]
+
+    Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
+    """
+
+    def call(
+        self,
+        target: tf.Tensor,
+        source: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+        source_mask: tf.Tensor | None = None,
+        training: bool = False,
+        seed: Seed = None,
+        cache: Cache | None = None,
+    ):
+        run = CachedParts(cache)
+        call = {"source": source, "mask": mask, "source_mask": source_mask}
+        return run.results(*self._run(run, target, training, seed, **call))
+
+    def compute_output_shape(self, target_shape, source_shape=None, cache_shape=None):
+        """Shapes of the three results; with a cache also that of the cache."""
+        return with_cache(self._output_shapes(target_shape), cache_shape)

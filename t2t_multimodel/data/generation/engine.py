@@ -25,9 +25,7 @@ from t2t_multimodel.data.generation.split_writer import SplitWriter
 from t2t_multimodel.data.generation.workers import Encoder, Workers
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import SPLITS, Problem, parse_options
-from t2t_multimodel.data.records import features
 from t2t_multimodel.data.records.tfrecord import shard_paths
-from t2t_multimodel.data.specs import AudioSpec, ImageSpec
 from t2t_multimodel.data.vocabulary import vocabulary
 from t2t_multimodel.errors import DataError, MultiModelError
 
@@ -250,8 +248,7 @@ def _check_space(jobs: Sequence[Job], run: Run) -> None:
     needed = 0
     for folder, size in sizes.items():
         inputs = [job.problem.inputs for job in jobs if job.source_dir == folder]
-        media = any(isinstance(spec, AudioSpec | ImageSpec) for spec in inputs)
-        needed += int(size * (1.0 if media else 0.3))
+        needed += int(size * max(spec.shard_bytes for spec in inputs))
     free = shutil.disk_usage(run.data_dir).free
     if needed > free:
         raise DataError(
@@ -263,11 +260,11 @@ def _check_space(jobs: Sequence[Job], run: Run) -> None:
 def _generate(jobs: Sequence[Job], run: Run, vocab_size: int | None, workers: Workers) -> None:
     cache = RawCache()
     fingerprint = None
-    if any(features.needs_vocabulary(job.problem) for job in jobs):
+    if any(job.problem.uses_vocabulary for job in jobs):
         vocab = shared_vocabulary(jobs, run, vocab_size, cache)
         fingerprint = vocab.fingerprint
     for job in jobs:
-        _generate_problem(job, run, fingerprint if features.needs_vocabulary(job.problem) else None, workers, cache)
+        _generate_problem(job, run, fingerprint if job.problem.uses_vocabulary else None, workers, cache)
 
 
 def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Workers, cache: RawCache) -> None:

@@ -11,8 +11,6 @@ from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.workers import raw_size
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.records import features
-from t2t_multimodel.data.specs import SymbolSpec
 from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
 from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
@@ -75,7 +73,7 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
                 "leave out --vocab_size, or give another --data_dir"
             )
         return vocabulary
-    text_jobs = [job for job in jobs if features.needs_vocabulary(job.problem)]
+    text_jobs = [job for job in jobs if job.problem.uses_vocabulary]
     texts: list[str] = []
     labels: set[str] = set()
     for job in text_jobs:
@@ -125,4 +123,4 @@ def _collect(job: Job, run: Run, split: str, cache: RawCache, sample: TextSample
 
 
 def _text_sides(problem: Problem) -> list[str]:
-    return [side for side in ("inputs", "targets") if isinstance(getattr(problem, side), SymbolSpec)]
+    return [side for side in ("inputs", "targets") if getattr(problem, side).uses_vocabulary]

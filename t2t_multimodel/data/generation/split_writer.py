@@ -125,6 +125,7 @@ class SplitWriter:
                 bar.update()
         name, folder = self._job.problem.name, self._run.data_dir
         if any(table is None for table in tables):
-            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map)
+            sides = self._job.problem.record_sides
+            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map, sides=sides)
         else:
             RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import example_proto, features, tfrecord
-from t2t_multimodel.data.specs import InputSpec, TargetSpec
+from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import DataError
 
@@ -50,7 +50,7 @@ class Encoder:
     @classmethod
     def of(cls, problem: Problem, data_dir: str | os.PathLike, fingerprint: str | None) -> Encoder:
         """The encoder of a problem, with the vocabulary of a data folder."""
-        folder = str(data_dir) if features.needs_vocabulary(problem) else None
+        folder = str(data_dir) if problem.uses_vocabulary else None
         if folder:
             _vocabulary(folder, fingerprint)  # processes forked from now on have it loaded
         return cls(problem.name, problem.inputs, problem.targets, folder, fingerprint)
@@ -59,17 +59,21 @@ class Encoder:
         vocabulary = _vocabulary(self.vocabulary_dir, self.fingerprint) if self.vocabulary_dir else None
         rows = features.encode_examples(self.name, self.inputs, self.targets, raws, vocabulary)
         framed = tfrecord.frame(example_proto.serialize_all(rows))
-        key = features.input_key(self.inputs)
-        targets = [row[features.target_key(self.inputs)] for row in rows]
+        feature = self.inputs.record_feature()
+        targets = [row[self.inputs.target_feature] for row in rows]
         counts = np.bincount(np.fromiter(itertools.chain.from_iterable(targets), np.int64))
         ids = np.flatnonzero(counts)
         return EncodedChunk(
             records=framed,
-            input_lengths=np.array([1 if isinstance(row[key], bytes) else len(row[key]) for row in rows], np.int64),
+            input_lengths=np.array([_length(row[feature.name], feature.width) for row in rows], np.int64),
             target_lengths=np.array([len(ids) for ids in targets], np.int64),
             target_ids=ids,
             target_counts=counts[ids],
         )
+
+
+def _length(value: bytes | Sequence, width: int) -> int:
+    return 1 if isinstance(value, bytes) else len(value) // width
 
 
 @dataclasses.dataclass

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec
+from t2t_multimodel.data.spec import InputSpec
 from t2t_multimodel.errors import DataError
 
 # Batches of a bucket whose examples are sorted together by the other side, and of these by the bucket's side.
@@ -38,6 +38,10 @@ class BatchPlan:
         seed: of the order.
         problem: name that makes the order differ between problems.
         sort_key: what near lengths of the other side have in common `[examples]`, or None.
+        limit: the greatest length for messages, with the hparam that sets it.
+
+    Attributes:
+        left_out: how many examples are longer than the last boundary.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class BatchPlan:
         seed: int,
         problem: str,
         sort_key: np.ndarray | None = None,
+        limit: str = "batching.max_length",
     ):
         if not len(lengths):
             raise DataError(f"problem {problem} has no examples in this split; run t2t-datagen for it")
@@ -56,14 +61,14 @@ class BatchPlan:
         buckets = np.searchsorted(boundaries, lengths, side="left")
         self.left_out = int(np.sum(buckets == len(boundaries)))
         if self.left_out == len(lengths):
-            raise DataError(f"every example of {problem} is longer than {boundaries[-1]}; raise batching.max_length")
+            raise DataError(f"every example of {problem} is longer than {boundaries[-1]}; raise {limit}")
         self.buckets = {
             boundaries[b]: np.nonzero(buckets == b)[0] for b in range(len(boundaries)) if np.any(buckets == b)
         }
         self._counts = {
             bound: math.ceil(len(rows) / max(1, int(budget // bound))) for bound, rows in self.buckets.items()
         }
-        self._lengths, self._sort_key = lengths, sort_key
+        self._lengths, self._sort_key, self.limit = lengths, sort_key, limit
         self.batches_per_epoch = sum(self._counts.values())
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - one plan lives as long as its run
@@ -113,28 +118,20 @@ def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem
     """The plan of a problem's split.
 
     Args:
-        spec: of the problem's inputs; decides the budget's unit.
+        spec: of the problem's inputs; decides what an example costs.
         index: `RecordIndex` with `input_length` and `target_length` `[examples]`.
         batching, modalities: hparams groups.
         seed: of the order.
         problem: its name.
-        training: leaves out text longer than `batching.max_length`.
+        training: leaves out examples longer than hparams allow.
     """
-    sort_key = index.target_length
-    if isinstance(spec, ImageSpec):
-        budget, lengths = batching.image_batch, np.ones_like(index.target_length)
-        boundaries = [1]
-    elif isinstance(spec, AudioSpec):
-        limit = int(modalities.audio_max_seconds * spec.sample_rate)
-        lengths = np.minimum(index.input_length, limit)
-        budget = batching.audio_batch_seconds * spec.sample_rate
-        boundaries = bucket_boundaries(spec.sample_rate // 2, limit, batching.bucket_growth)
-    else:
-        lengths = np.maximum(index.input_length, index.target_length)
-        # Of sides whose longer one is known, the difference tells the other.
-        sort_key = index.input_length.astype(np.int64) - index.target_length
-        longest = int(lengths.max(initial=1))
-        limit = min(batching.max_length, longest) if training else longest
-        budget = batching.batch_tokens
-        boundaries = bucket_boundaries(batching.min_bucket, limit, batching.bucket_growth)
-    return BatchPlan(lengths, budget=budget, boundaries=boundaries, seed=seed, problem=problem, sort_key=sort_key)
+    costs = spec.batch_costs(index, batching, modalities, training=training)
+    return BatchPlan(
+        costs.lengths,
+        budget=costs.budget,
+        boundaries=costs.boundaries,
+        seed=seed,
+        problem=problem,
+        sort_key=costs.sort_key,
+        limit=costs.limit,
+    )

@@ -54,7 +54,7 @@ class ProblemInput:
         self.problem, self.hparams, self._seed, self._data_dir = problem, hparams, seed, data_dir
         self._training = split == "train"
         self.parser = RecordParser(problem, hparams.modalities)
-        self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict)
+        self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict, sides=problem.record_sides)
         self.plan: BatchPlan = plan_for(
             problem.inputs,
             self.index,
@@ -64,6 +64,9 @@ class ProblemInput:
             problem=problem.name,
             training=self._training,
         )
+        if self.plan.left_out:
+            left_out, limit = self.plan.left_out, self.plan.limit
+            warn(f"{left_out} of {self.examples} training examples of {problem.name} are longer than {limit}; left out")
 
     @property
     def examples(self) -> int:

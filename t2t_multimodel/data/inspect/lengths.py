@@ -11,7 +11,7 @@ import numpy as np
 from t2t_multimodel.data.input.batching import plan_for
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records.index import RecordIndex
-from t2t_multimodel.data.specs import AudioSpec, ImageSpec, InputSpec, SymbolSpec, TargetSpec
+from t2t_multimodel.data.spec import InputSpec
 
 _BINS = 12
 
@@ -44,13 +44,6 @@ class Bucket:
     target_padding: float | None
 
 
-def unit_of(spec: InputSpec | TargetSpec) -> str | None:
-    """Unit of a side's lengths, or None where it has none."""
-    if isinstance(spec, AudioSpec):
-        return "seconds"
-    return "ids" if isinstance(spec, SymbolSpec) else None
-
-
 def histogram(lengths: np.ndarray, bins: int = _BINS) -> list[Bin]:
     """Counts lengths in at most about `bins` bins of equal, round width (1, 2 or 5 times a power of ten).
 
@@ -78,11 +71,6 @@ def _round_width(width: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= width * (1 - 1e-9))
 
 
-def side_lengths(spec: InputSpec | TargetSpec, lengths: np.ndarray) -> np.ndarray:
-    """Lengths in the unit of `unit_of`: sound in seconds."""
-    return lengths / spec.sample_rate if isinstance(spec, AudioSpec) else lengths
-
-
 def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: bool) -> tuple[list[Bucket], int]:
     """Occupancy and padding of the buckets that a split falls into; the last row sums up the others.
 
@@ -104,8 +92,8 @@ def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: boo
         problem=problem.name,
         training=training,
     )
-    sides = {"input": _model_lengths(problem.inputs, index.input_length, hparams.modalities)}
-    sides["target"] = _model_lengths(problem.targets, index.target_length, hparams.modalities)
+    sides = {"input": problem.inputs.model_lengths(index.input_length)}
+    sides["target"] = index.target_length if problem.targets.length_unit else None
     sums: dict[int, _Sums] = defaultdict(_Sums)
     batches = map(plan.train_batch, range(plan.batches_per_epoch)) if training else plan.eval_batches()
     for rows in batches:
@@ -114,12 +102,6 @@ def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: boo
     for part in sums.values():
         whole.join(part)
     return [*(sums[bound].bucket(bound) for bound in sorted(sums)), whole.bucket(None)], plan.left_out
-
-
-def _model_lengths(spec: InputSpec | TargetSpec, lengths: np.ndarray, modalities) -> np.ndarray | None:
-    if isinstance(spec, AudioSpec):
-        return np.minimum(lengths, int(modalities.audio_max_seconds * spec.sample_rate))
-    return lengths if isinstance(spec, SymbolSpec) else None
 
 
 @dataclasses.dataclass
@@ -156,8 +138,4 @@ def bound_text(bucket: Bucket, spec: InputSpec) -> str:
     """The bucket's bound for people: ``"<= 12 ids"``, ``"<= 2.5 s"``, or ``"all"``."""
     if bucket.bound is None:
         return "all"
-    if isinstance(spec, ImageSpec):
-        return "pictures"
-    if isinstance(spec, AudioSpec):
-        return f"<= {bucket.bound / spec.sample_rate:.2f} s"
-    return f"<= {bucket.bound} ids"
+    return spec.bucket_text(bucket.bound)

@@ -7,9 +7,10 @@ import html
 import os
 import pathlib
 
-from t2t_multimodel.data.inspect.examples import Example, Side
+from t2t_multimodel.data.inspect.examples import Example
 from t2t_multimodel.data.inspect.lengths import Bin
 from t2t_multimodel.data.inspect.report import Inspection, bucket_rows, facts
+from t2t_multimodel.data.inspect.side import Side
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.errors import DataError
 

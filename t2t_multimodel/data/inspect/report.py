@@ -11,11 +11,11 @@ from typing import Any
 from t2t_multimodel.data.console import table
 from t2t_multimodel.data.generation.engine import summary
 from t2t_multimodel.data.inspect import lengths as inspect_lengths
-from t2t_multimodel.data.inspect.examples import Example, ExampleReader, Side
+from t2t_multimodel.data.inspect.examples import Example, ExampleReader
 from t2t_multimodel.data.inspect.lengths import Bin, Bucket
+from t2t_multimodel.data.inspect.side import Side
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.specs import ClassLabelSpec
 from t2t_multimodel.errors import MultiModelError
 
 _BAR = 40
@@ -94,10 +94,9 @@ def inspect_split(
         ("input", problem.inputs, index.input_length),
         ("target", problem.targets, index.target_length),
     ):
-        unit = inspect_lengths.unit_of(spec)
-        if unit:
-            bins = inspect_lengths.histogram(inspect_lengths.side_lengths(spec, lengths))
-            histograms[f"{name} length in {unit}"] = bins
+        if spec.length_unit:
+            bins = inspect_lengths.histogram(spec.lengths_in_unit(lengths))
+            histograms[f"{name} length in {spec.length_unit}"] = bins
     buckets, left_out = inspect_lengths.bucket_table(problem, index, hparams, training=split == "train")
     return Inspection(
         problem=problem,
@@ -115,7 +114,7 @@ def inspect_split(
 
 
 def _classes(problem: Problem, metadata: Metadata | None) -> list[tuple[str, int]]:
-    if metadata is None or not isinstance(problem.targets, ClassLabelSpec):
+    if metadata is None or problem.targets.autoregressive:
         return []
     names = metadata.label_names or []
     counts = sorted(metadata.target_histogram.items(), key=lambda item: (-item[1], item[0]))

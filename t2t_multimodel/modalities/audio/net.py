@@ -89,7 +89,11 @@ class AudioModality(ExplicitMaskLayer):
         return x, None if mask is None else tf.repeat(mask, self.bands, axis=1)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], None, self.depth)
+        batch, frames = input_shape[0], input_shape[1]
+        for block in self.residuals:
+            frames = None if frames is None else -(-frames // block.strides[0])
+        positions = frames if self.frequency == "merge" or frames is None else frames * self.bands
+        return (batch, positions, self.depth), (batch, positions)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -9,15 +9,16 @@ import tensorflow as tf
 
 from t2t_multimodel.layers.conv_step import ConvStep2D
 from t2t_multimodel.layers.dense import Dense
+from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.xception import ConvRes
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
-class ClassLabelModality(keras.layers.Layer):
+class ClassLabelModality(ExplicitMaskLayer):
     """Body output to class logits (paper, section 2.5.3).
 
-    One ConvRes block with stride 2, ConvSteps, the mean over all positions of the ReLU, and a pointwise product.
-    The widths are multiples of depth, as in the authors' code.
+    One ConvRes block with stride 2 and a skip of 3x3, ConvSteps, the mean over all valid positions of the ReLU, and a
+    pointwise product. The widths are multiples of depth, as in the authors' code.
 
     Args:
         num_classes: classes.
@@ -26,6 +27,7 @@ class ClassLabelModality(keras.layers.Layer):
 
     Call arguments:
         x: `[batch, height, width, depth]`.
+        mask: `[batch, height]`, true at valid rows, or None where all are; padding changes nothing.
 
     Returns:
         logits `[batch, num_classes]`.
@@ -36,7 +38,7 @@ class ClassLabelModality(keras.layers.Layer):
         self.num_classes, self.depth, self.widths = num_classes, depth, tuple(widths)
         sizes = self._sizes()
         policy = self.dtype_policy
-        self.residual = ConvRes(sizes[1], first_filters=sizes[0], dtype=policy, name="residual")
+        self.residual = ConvRes(sizes[1], first_filters=sizes[0], shortcut_kernel=(3, 3), dtype=policy, name="residual")
         self.steps = [ConvStep2D(size, dtype=policy, name=f"step_{i}") for i, size in enumerate(sizes[2:])]
         self.classifier = Dense(num_classes, use_bias=True, dtype=policy, name="classifier")
 
@@ -51,11 +53,18 @@ class ClassLabelModality(keras.layers.Layer):
         self.classifier.build((None, channels))
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        x = self.residual(x)
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        x = self.residual(x, mask=mask)
+        if mask is None:
+            for step in self.steps:
+                x = step(x)
+            return self.classifier(tf.reduce_mean(tf.nn.relu(x), axis=[1, 2]))
+        valid = tf.cast(self.residual.output_mask(mask), x.dtype)[:, :, tf.newaxis, tf.newaxis]
         for step in self.steps:
-            x = step(x)
-        return self.classifier(tf.reduce_mean(tf.nn.relu(x), axis=[1, 2]))
+            x = step(x * valid)
+        count = tf.reduce_sum(valid, axis=[1, 2]) * tf.cast(tf.shape(x)[2], x.dtype)
+        total = tf.reduce_sum(tf.nn.relu(x) * valid, axis=[1, 2])
+        return self.classifier(total / tf.maximum(count, 1.0))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_classes)

@@ -6,8 +6,8 @@ import pytest
 from t2t_multimodel.data.generation import engine
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records.index import RecordIndex
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError, DataError
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, SymbolSpec
 from t2t_multimodel.registry import register_problem
 
 _WORDS = ["river", "stone", "house", "tree", "green", "quiet", "walks", "sings"]

@@ -16,9 +16,9 @@ from t2t_multimodel.data.records import features
 from t2t_multimodel.data.records.features import decode_features, encode_example, parsing_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.records.tfrecord import frame, scan
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary
 from t2t_multimodel.errors import BadExampleError, DataError, MultiModelError, VocabularyError
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.registry import register_problem
 
 _WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -258,7 +258,7 @@ _KILLED = """
 import os, signal, sys
 from t2t_multimodel.data.generation import engine, split_writer, workers
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.specs import ClassLabelSpec, ImageSpec
+from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec
 from t2t_multimodel.registry import register_problem
 
 split_writer._SAVE_SECONDS, workers.CHUNK_EXAMPLES = -1.0, 16

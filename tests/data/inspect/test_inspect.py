@@ -15,12 +15,14 @@ from t2t_multimodel.data.inspect import examples as inspect_examples
 from t2t_multimodel.data.inspect import lengths as inspect_lengths
 from t2t_multimodel.data.inspect import page as inspect_page
 from t2t_multimodel.data.inspect import report as inspect_report
+from t2t_multimodel.data.inspect.side import SideContext
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.records.example_proto import serialize
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.records.tfrecord import frame
 from t2t_multimodel.data.vocabulary.vocabulary import Label, Vocabulary
 from t2t_multimodel.errors import DataError, MultiModelError, VocabularyError
+from t2t_multimodel.modalities import AudioSpec, SymbolSpec
 
 
 @pytest.fixture
@@ -78,21 +80,25 @@ def test_padding_and_buckets_by_hand(tiny_hparams):
     assert inspect_lengths.bucket_table(problem, index, hparams, training=False)[1] == 0
 
 
-def test_sound_longer_than_the_model_hears_is_cut_in_the_padding(tiny_hparams):
+def test_audio_longer_than_hparams_allow_is_left_out_of_training(tiny_hparams):
     problem = registry.problem("speech_tsv")
     hparams = tiny_hparams.override("audio_max_seconds=2,audio_batch_seconds=60")
-    (bucket, _), _ = inspect_lengths.bucket_table(problem, index_of([32000, 64000], [3, 6]), hparams, training=True)
+    index = index_of([32000, 64000, 32000], [3, 6, 6])
+    (bucket, _), left_out = inspect_lengths.bucket_table(problem, index, hparams, training=True)
     assert inspect_lengths.bound_text(bucket, problem.inputs) == "<= 2.00 s"
-    assert bucket.input_padding == 0 and bucket.target_padding == pytest.approx(0.25)
+    assert left_out == 1 and bucket.input_padding == 0 and bucket.target_padding == pytest.approx(0.25)
+    *buckets, _ = inspect_lengths.bucket_table(problem, index, hparams, training=False)[0]
+    assert sum(bucket.examples for bucket in buckets) == 3
 
 
 def test_trees_are_drawn_over_the_words_of_the_input():
     vocabulary = Vocabulary.build(["the cat sleeps"] * 9, ["S", "/S", "NP", "/NP", "DT", "NN", "V"], size=300)
     labels = [Label(label) for label in ["S", "NP", "DT", "NN", "/NP", "V", "/S"]]
-    side = inspect_examples.text_side([*vocabulary.encode_mixed(labels), 1], vocabulary, "the cat sleeps")
+    context = SideContext(vocabulary, None, None, "the cat sleeps")
+    side = SymbolSpec().show([*vocabulary.encode_mixed(labels), 1], context)
     assert side.drawing.splitlines() == ["S", "  NP", "    DT the", "    NN cat", "  V sleeps"]
     assert side.size == "8 ids"
-    broken = inspect_examples.text_side(vocabulary.encode_mixed(labels[:-1]), vocabulary, "the cat sleeps")
+    broken = SymbolSpec().show(vocabulary.encode_mixed(labels[:-1]), context)
     assert broken.size == "6 ids, repairs: 1" and broken.drawing == side.drawing
 
 
@@ -143,7 +149,7 @@ def test_spectrogram_and_sound(look, tiny_hparams, tmp_path):
 def test_a_low_tone_is_bright_at_the_bottom(tiny_hparams):
     tone = np.sin(2 * np.pi * 200 * np.arange(16000) / 8000).astype(np.float32)
     rising = np.concatenate([tone * 0.001, tone])
-    side = inspect_examples.sound_side(rising, 8000, tiny_hparams.modalities)
+    side = AudioSpec(8000).show(rising, SideContext(None, None, tiny_hparams.modalities))
     pixels = np.asarray(Image.open(io.BytesIO(side.png))).sum(-1).astype(float)
     contrast = np.abs(np.diff(pixels[:, [10, -10]])).ravel()
     assert contrast[-len(contrast) // 4 :].mean() > 100
@@ -172,7 +178,7 @@ def test_shards_without_metadata_are_shown(tmp_path, tiny_hparams):
         registry.problem("image_cifar10"), tmp_path, "train", hparams=tiny_hparams, hparams_name="tiny"
     )
     text = inspect_report.render(inspection)
-    assert "no metadata" in text and "damaged picture" in text and inspection.examples[0].targets.text == "3"
+    assert "no metadata" in text and "damaged image" in text and inspection.examples[0].targets.text == "3"
 
 
 def test_what_cannot_be_shown_is_one_error(look, mini_data, tiny_hparams, tmp_path):

@@ -11,9 +11,9 @@ from PIL import Image
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.problem import SPLITS, Source, parse_options
-from t2t_multimodel.data.specs import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.data.vocabulary.vocabulary import Label
 from t2t_multimodel.errors import DataError, MultiModelError
+from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.mini.world import THINGS, Scene, generator, sample_scene
 from t2t_multimodel.text import bracket_files, linearization
 

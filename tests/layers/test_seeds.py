@@ -1,12 +1,12 @@
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.layers.rng import StepRandom
+from t2t_multimodel.layers.seeds import SeedStream
 
 
 def _seeds(seed, step, replica=0, calls=4):
-    rng = StepRandom(seed, step, replica)
-    return [tuple(rng.next().numpy()) for _ in range(calls)]
+    stream = SeedStream(seed, step, replica)
+    return [tuple(stream.next().numpy()) for _ in range(calls)]
 
 
 def test_seeds_differ_by_call_step_seed_and_replica():
@@ -17,8 +17,8 @@ def test_seeds_differ_by_call_step_seed_and_replica():
 def test_same_arguments_give_the_same_seeds_traced_or_not():
     @tf.function
     def traced(step):
-        rng = StepRandom(5, step, tf.constant(1))
-        return tf.stack([rng.next(), rng.next()])
+        stream = SeedStream(5, step, tf.constant(1))
+        return tf.stack([stream.next(), stream.next()])
 
     for step in (0, 3, 2**33 + 3):
         seeds = traced(tf.constant(step, tf.int64))

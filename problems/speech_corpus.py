@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.data.specs import AudioSpec, SymbolSpec
 from t2t_multimodel.errors import BadExampleError
-from t2t_multimodel.problems.media import AudioInputMixin
+from t2t_multimodel.modalities import AudioSpec, SymbolSpec
 from t2t_multimodel.problems.readers import audio as audio_io
 from t2t_multimodel.problems.readers.archives import Member, folder_members, tar_members
 
@@ -20,7 +19,7 @@ _TAR = re.compile(r"\.(tar|tar\.gz|tgz)$", re.IGNORECASE)
 _DEPTH = 4
 
 
-class SpeechProblem(AudioInputMixin, Problem):
+class SpeechProblem(Problem):
     """Sound at 16 kHz to its transcript."""
 
     inputs = AudioSpec(sample_rate=16000)

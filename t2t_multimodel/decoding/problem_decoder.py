@@ -1,0 +1,122 @@
+"""A trained model at the service of one problem: raw inputs in, outputs out, in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from t2t_multimodel.data.input.parsing import RecordParser
+from t2t_multimodel.data.records.example_proto import serialize
+from t2t_multimodel.data.records.features import encode_example
+from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
+from t2t_multimodel.decoding.output import Beam, Output
+from t2t_multimodel.decoding.score_targets import make_score_step
+from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch, present
+from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, SourceError
+from t2t_multimodel.runs.load import LoadedRun
+
+_INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError)
+_MISSING = object()
+
+
+class ProblemDecoder:
+    """Decodes inputs of one problem, and scores given targets.
+
+    Args:
+        run: a loaded run.
+        problem_name: a problem that the run was trained on.
+        hparams: how to search.
+
+    Raises:
+        CheckpointError: the run cannot serve the problem.
+    """
+
+    def __init__(self, run: LoadedRun, problem_name: str, hparams: DecodeHParams = DEFAULT):
+        self._run, self.hparams = run, hparams
+        (self.task,) = run.manifest.tasks([problem_name])
+        self.problem = self.task.problem
+        self._search = ProblemSearch(run.model, self.task, hparams)
+        self._names = run.label_names.get(problem_name) or []
+        self._score_step = None
+
+    def decode(self, inputs: Iterable[Any]) -> Iterator[Output]:
+        """Decodes inputs as `Problem.prepare_input` takes them; gives one output each, in order.
+
+        An input that cannot be read costs itself alone: its output says why.
+        """
+        for batch in _batches(inputs, self.hparams.batch_size):
+            yield from self._decode_batch(batch)
+
+    def score(self, inputs: Iterable[Any], targets: Iterable[Any]) -> Iterator[float]:
+        """Log-probability in nats of each input's target, the end of the sequence included.
+
+        Args:
+            inputs: as for `decode`.
+            targets: raw targets: text, words and tree labels, or a class by name or number.
+
+        Raises:
+            DecodeError: an input or target cannot be read, or their numbers differ.
+        """
+        for batch in _batches(itertools.zip_longest(inputs, targets, fillvalue=_MISSING), self.hparams.batch_size):
+            if any(value is _MISSING for pair in batch for value in pair):
+                raise DecodeError("there are not as many targets as inputs; give one target an input")
+            records = [self._record(value, self._raw_target(target))[0] for value, target in batch]
+            yield from self._scores(records)
+
+    def _decode_batch(self, inputs: Sequence[Any]) -> list[Output]:
+        outputs: list[Output | None] = [None] * len(inputs)
+        readable: list[tuple[int, bytes, Any, str | None]] = []
+        for number, value in enumerate(inputs):
+            try:
+                readable.append((number, *self._record(value, self.problem.targets.empty)))
+            except _INPUT_ERRORS as error:
+                outputs[number] = Output(error=str(error))
+        if readable:
+            found = self._search([record for _, record, _, _ in readable])
+            for (number, _, raw, warning), hypotheses in zip(readable, found):
+                outputs[number] = dataclasses.replace(self._output(hypotheses, raw), warning=warning)
+        return outputs
+
+    def _record(self, value: Any, target: Any) -> tuple[bytes, Any, str | None]:
+        """An input as a serialized example and as the raw input, and a warning where it was cut."""
+        raw = self.problem.prepare_input(value)
+        raw, warning = self.problem.inputs.shorten(raw, self._run.manifest.hparams.modalities)
+        example = {"inputs": raw, "targets": target}
+        return serialize(encode_example(self.problem, example, self._run.vocabulary)), raw, warning
+
+    def _output(self, hypotheses: Sequence[Hypothesis], raw: Any) -> Output:
+        if self.problem.targets.autoregressive:
+            vocabulary = self._run.vocabulary
+            beams = [Beam(present(self.problem, vocabulary, one.ids, raw), one.score) for one in hypotheses]
+        else:
+            beams = [Beam(self._class_name(one.ids[0]), math.exp(one.score)) for one in hypotheses]
+        return Output(text=beams[0].text, score=hypotheses[0].score, beams=tuple(beams))
+
+    def _class_name(self, label: int) -> str:
+        return self._names[label] if label < len(self._names) else str(label)
+
+    def _raw_target(self, target: Any) -> Any:
+        if self.problem.targets.autoregressive or not isinstance(target, str):
+            return target
+        if target in self._names:
+            return self._names.index(target)
+        if target.isdigit():
+            return int(target)
+        raise DecodeError(f"{target!r} is not a class of {self.problem.name}; give its name or its number")
+
+    def _scores(self, records: list[bytes]) -> list[float]:
+        if self._score_step is None:
+            self._score_step = make_score_step(self._run.model, self.problem)
+        batch = RecordParser(self.problem, self._run.manifest.hparams.modalities)(tf.constant(records))
+        return self._score_step(batch, tf.constant(self.task.command)).numpy().tolist()
+
+
+def _batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

@@ -1,0 +1,89 @@
+"""Which form of a computation runs: the one place that decides.
+
+Forms:
+    plain: TensorFlow's operations, differentiated by TensorFlow; takes any float type, and is what tests compare with.
+    fused: fewer operations and less memory on CPUs and GPUs; its gradient is written by hand.
+    static: no shape depends on a value; for XLA.
+
+Rules:
+    product, transposed_product: fused where the sums of the transposed product are long, else plain.
+    depthwise_conv, layer_norm, dropout, cross_entropy: fused.
+    conv_step, conv_block: fused in float32 with kernels of 2 taps or more, else plain.
+    experts: static with a capacity factor, else fused.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+FORMS: dict[str, tuple[str, ...]] = {
+    "product": ("plain", "fused"),
+    "transposed_product": ("plain", "fused"),
+    "depthwise_conv": ("plain", "fused"),
+    "layer_norm": ("plain", "fused"),
+    "dropout": ("plain", "fused"),
+    "conv_step": ("plain", "fused"),
+    "conv_block": ("plain", "fused"),
+    "experts": ("plain", "fused", "static"),
+    "cross_entropy": ("plain", "fused"),
+}
+
+# Products with shorter sums are faster in the plain form (docs/performance.md).
+_LONG_SUM = 512
+
+_log = logging.getLogger(__name__)
+
+
+def choose(
+    operation: str,
+    dtype: tf.DType | str = tf.float32,
+    *,
+    units: int = 0,
+    kernel_sizes: Sequence[int] = (),
+    capacity_factor: float | None = None,
+) -> str:
+    """Names the form of an operation that fits its type and options.
+
+    Args:
+        operation: a key of `FORMS`.
+        dtype: float type of the inputs.
+        units: columns of a product's kernel `[depth, units]`.
+        kernel_sizes: taps of the convolutions.
+        capacity_factor: room of each expert over the mean load, or None where no token may be dropped.
+
+    Returns:
+        One of `FORMS[operation]`.
+
+    Raises:
+        ValueError: the operation is unknown.
+
+    Example:
+
+        choose("layer_norm")  # "fused"
+        choose("conv_block", "bfloat16", kernel_sizes=(3, 3, 15, 15))  # "plain", and a line in the log
+    """
+    if operation not in FORMS:
+        raise ValueError(f"operation {operation!r} is unknown; give one of {', '.join(FORMS)}")
+    if operation in ("product", "transposed_product"):
+        return "fused" if units >= _LONG_SUM else "plain"
+    if operation in ("conv_step", "conv_block"):
+        if min(kernel_sizes) < 2:
+            return "plain"
+        name = tf.as_dtype(dtype).name
+        if name != "float32":
+            _say_plain(operation, name)
+            return "plain"
+    if operation == "experts" and capacity_factor is not None:
+        return "static"
+    return "fused"
+
+
+@functools.cache
+def _say_plain(operation: str, dtype: str) -> None:
+    _log.warning(
+        "%s in %s takes its plain form: only float32 has the fused one, which needs less memory", operation, dtype
+    )

@@ -1,0 +1,165 @@
+"""A trained model in Python: generate, score, evaluate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+from t2t_multimodel import registry
+from t2t_multimodel.data.problem import SPLITS
+from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+from t2t_multimodel.decoding.output import Output
+from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
+from t2t_multimodel.decoding.search import ProblemSearch
+from t2t_multimodel.decoding.split_scores import decode_metrics
+from t2t_multimodel.errors import DataError, DecodeError
+from t2t_multimodel.runs.load import LoadedRun
+from t2t_multimodel.runs.metrics_log import append_records
+from t2t_multimodel.runs.task import Task
+from t2t_multimodel.training.evaluation import Evaluator
+
+
+class TrainedModel:
+    """The weights of one checkpoint and all that a run folder holds beside them; made by `t2t_multimodel.load`.
+
+    Args:
+        run: a loaded run.
+
+    Example:
+
+        model = t2t_multimodel.load("run")
+        model.problems
+        model.generate("mini_translate_ende", ["a small red circle"])[0].text
+    """
+
+    def __init__(self, run: LoadedRun):
+        self._run = run
+        self._decoders: dict[tuple[str, DecodeHParams], ProblemDecoder] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """Names of the problems that the model was trained on."""
+        return list(self._run.manifest.problems)
+
+    @property
+    def step(self) -> int:
+        """The training step of the checkpoint."""
+        return self._run.step
+
+    @property
+    def keras_model(self) -> keras.Model:
+        """The Keras model; `keras_model.save("model.keras")` and `keras_model.summary()` work."""
+        return self._run.model
+
+    def decoder(self, problem: str, hparams: DecodeHParams | None = None) -> ProblemDecoder:
+        """What decodes inputs of a problem one by one; kept, so that a second call traces nothing anew."""
+        key = problem, hparams or DecodeHParams()
+        if key not in self._decoders:
+            self._decoders[key] = ProblemDecoder(self._run, *key)
+        return self._decoders[key]
+
+    def generate(self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", **decode_hparams) -> list[Output]:
+        """Outputs for inputs of a problem, in order.
+
+        Args:
+            problem: one of `problems`.
+            inputs: text (str); images (path, encoded bytes, PIL image, uint8 `[height, width, 3]`); audio (path, bytes
+                of a file, or (float `[samples]`, samples a second)).
+            errors: ``"raise"``, or ``"return"``: an input that cannot be read gives an `Output` whose `error` says why.
+            decode_hparams: fields of `DecodeHParams`, such as ``batch_size=8``.
+
+        Raises:
+            DecodeError: an input cannot be read, unless `errors` is ``"return"``.
+            MultiModelError: an unknown problem or decode hparam.
+
+        Example:
+
+            (output,) = model.generate("mini_image_class", ["picture.jpg"])
+            print(output.text, output.beams)
+        """
+        if errors not in ("raise", "return"):
+            raise DecodeError(f"errors={errors!r}; give 'raise' or 'return'")
+        if isinstance(inputs, str | bytes):
+            raise DecodeError("inputs is one value; give a list of inputs")
+        outputs = []
+        for number, output in enumerate(self.decoder(problem, DecodeHParams.make(**decode_hparams)).decode(inputs)):
+            if output.error is not None and errors == "raise":
+                raise DecodeError(f"input {number}: {output.error}")
+            outputs.append(output)
+        return outputs
+
+    def score(
+        self, problem: str, inputs: Sequence[Any], targets: Sequence[Any], *, batch_size: int = 32
+    ) -> list[float]:
+        """Log-probabilities of given targets, in nats, ends of sequences included.
+
+        Args:
+            problem: one of `problems`.
+            inputs: as for `generate`.
+            targets: for each input its target: text, words and tree labels (`Label`), or a class by name or number.
+            batch_size: inputs scored at once.
+
+        Raises:
+            DecodeError: an input or target cannot be read.
+        """
+        return list(self.decoder(problem, DecodeHParams.make(batch_size=batch_size)).score(inputs, targets))
+
+    def evaluate(
+        self,
+        problem: str | Sequence[str],
+        *,
+        data_dir: str | os.PathLike,
+        split: str = "dev",
+        eval_steps: int = 0,
+        decode: bool = True,
+        decode_examples: int = 200,
+        decode_hparams: DecodeHParams | None = None,
+        strict: bool = False,
+        log_dir: str | os.PathLike | None = None,
+    ) -> list[dict[str, Any]]:
+        """Scores on generated data: teacher-forced, and by the tasks' metrics. Problems without the split are left out.
+
+        Args:
+            problem: a problem, a suite, a comma-separated list, or a sequence of names.
+            data_dir: the generated data; their vocabulary must be the model's.
+            split: ``"train"``, ``"dev"`` or ``"test"``.
+            eval_steps: batches of the teacher-forced evaluation; 0 takes the whole split.
+            decode: also decodes and scores by the problems' metrics.
+            decode_examples: inputs that are decoded; 0 takes all.
+            decode_hparams: how to search.
+            strict: damaged records are fatal.
+            log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing.
+
+        Returns:
+            one record a problem, as metrics.jsonl has them.
+
+        Raises:
+            MultiModelError: data or problems do not fit, or no problem has such a split.
+        """
+        if split not in SPLITS:
+            raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}; give one of them")
+        names = registry.expand_problems(problem) if isinstance(problem, str) else list(problem)
+        tasks, run, records = self._run.manifest.tasks(names), self._run, []
+        run.check_data(data_dir, tasks)
+        evaluator = Evaluator(run.model, data_dir, split, seed=run.manifest.seed, strict=strict)
+        for task in tasks:
+            if not evaluator.has_examples(task):
+                print(f"{task.name} has no {split} split; left out", file=sys.stderr)
+                continue
+            record = evaluator.evaluate(task, step=run.step, max_batches=eval_steps or None)
+            if decode and task.problem.metrics and task.problem.targets.autoregressive:
+                record |= self._decoded_metrics(task, data_dir, split, decode_examples, decode_hparams)
+            if log_dir is not None:
+                append_records(log_dir, [record])
+            records.append(record)
+        if not records:
+            raise DataError(f"no problem has a {split} split in {data_dir}; give another split")
+        return records
+
+    def _decoded_metrics(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
+        search = ProblemSearch(self._run.model, task, hparams or DecodeHParams())
+        return decode_metrics(search, self._run.vocabulary, data_dir, split, limit or None)

@@ -42,11 +42,11 @@ def measure(name: str, data_dir: str, hparams, steps: int) -> dict[str, float]:
     import tensorflow as tf
 
     from t2t_multimodel.training.step import make_train_step
-    from t2t_multimodel.training.trainer import TrainConfig, Trainer
+    from t2t_multimodel.training.trainer import TrainConfig, make_trainer
 
     with tempfile.TemporaryDirectory() as folder:
         config = TrainConfig(problems=(name,), hparams=hparams, data_dir=data_dir, output_dir=folder, train_steps=steps)
-        trainer = Trainer(config)
+        trainer = make_trainer(config)
         source, task = trainer.inputs[name], trainer.tasks[name]
         step = make_train_step(trainer.model, trainer.optimizer, trainer.strategy, task, seed=0, train_steps=1000)
 

@@ -37,7 +37,10 @@ def main(_) -> None:
     from t2t_multimodel.decoding.files import decode_file, decode_interactive
 
     hparams = DecodeHParams.parse(FLAGS.decode_hparams)
-    decoder = load(FLAGS.output_dir, checkpoint=FLAGS.checkpoint_path).decoder(problems[0], hparams)
+    model = load(FLAGS.output_dir, checkpoint=FLAGS.checkpoint_path)
+    if FLAGS.data_dir:
+        model.check_data(FLAGS.data_dir, problems)
+    decoder = model.decoder(problems[0], hparams)
     if FLAGS.decode_interactive:
         decode_interactive(decoder)
         return

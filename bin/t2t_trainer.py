@@ -24,7 +24,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_string("warm_start_from", "", "A trained run, or a checkpoint of it, that a new run starts from.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
-    flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set (or of all, with 'all') and stop.")
+    flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
     flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
 
 
@@ -39,28 +39,27 @@ def main(_) -> None:
         return
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
-    hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
+    registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)  # a wrong flag is named before data are generated
     if FLAGS.generate_data:
         cli.generate(problems)
-    from t2t_multimodel.training.evaluation import format_table
-    from t2t_multimodel.training.trainer import TrainConfig, train
+    from t2t_multimodel.api import train
+    from t2t_multimodel.runs.metrics_log import format_table
 
     records = train(
-        TrainConfig(
-            problems=tuple(problems),
-            hparams=hparams,
-            data_dir=FLAGS.data_dir,
-            output_dir=FLAGS.output_dir,
-            train_steps=FLAGS.train_steps,
-            eval_steps=FLAGS.eval_steps,
-            eval_frequency=FLAGS.local_eval_frequency,
-            save_steps=FLAGS.save_checkpoints_steps,
-            keep_checkpoints=FLAGS.keep_checkpoint_max,
-            seed=FLAGS.random_seed,
-            replicas=FLAGS.replicas,
-            strict=FLAGS.strict,
-            warm_start_from=FLAGS.warm_start_from,
-        )
+        problems,
+        data_dir=FLAGS.data_dir,
+        output_dir=FLAGS.output_dir,
+        train_steps=FLAGS.train_steps,
+        hparams_set=FLAGS.hparams_set,
+        hparams=FLAGS.hparams,
+        eval_steps=FLAGS.eval_steps,
+        eval_frequency=FLAGS.local_eval_frequency,
+        save_steps=FLAGS.save_checkpoints_steps,
+        keep_checkpoints=FLAGS.keep_checkpoint_max,
+        seed=FLAGS.random_seed,
+        replicas=FLAGS.replicas,
+        strict=FLAGS.strict,
+        warm_start_from=FLAGS.warm_start_from,
     )
     print(format_table(records))
 

@@ -1,7 +1,7 @@
 """Typed, immutable hyperparameters in groups, and their textual overrides.
 
-`HParams` is what a registered set returns, what ``--hparams="group.name=value,..."`` changes, and what stands as
-JSON beside every checkpoint.
+A registered set returns an `HParams`, ``--hparams="group.name=value,..."`` changes it, and a run keeps it as JSON in
+its `model.json`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class BodyHParams:
         kernel_sizes, dilations: of the four steps of a convolutional block.
         second_skip: the second skip starts at the block's ``"input"`` (paper) or at ``"hidden"`` (the 2017 code).
         branch_scale: what the normalisation's scale at the end of a residual branch of a convolutional block starts
-            at: 1 as in the 2017 code; less starts the block nearer to the identity.
-        recompute: the gradient of a convolutional block runs it forward again instead of keeping its inner values:
+            at: 1 as in the 2017 code; with less a block starts nearer to the identity.
+        recompute: the gradient of a convolutional block computes its inner values again instead of keeping them:
             less memory, more time.
         encoder_timing: adds the timing signal to the encoder's input (the 2017 code).
         feed_forward: width of the feed-forward layers of the form "plus".
@@ -62,9 +62,9 @@ class MixtureHParams:
     Attributes:
         num_experts: experts in each of the two mixtures.
         hidden: width of an expert's one hidden layer.
-        k: experts that each token reaches.
+        k: experts that each token is sent to.
         loss_coefficient: factor of the squared variation coefficients of importance and load.
-        capacity_factor: 0 drops nothing; else each expert takes at most this many times the mean load (XLA, TPU).
+        capacity_factor: 0 drops nothing; otherwise each expert takes at most this many times the mean load (XLA, TPU).
     """
 
     num_experts: int = 30
@@ -169,7 +169,7 @@ class BatchingHParams:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MixingHParams:
-    """Which problem a step trains.
+    """Which problem a step trains, and how much its loss counts.
 
     Attributes:
         scheme: ``"uniform"``, ``"proportional"`` (to examples^(1/temperature)), ``"weighted"`` (by `weights`) or
@@ -177,12 +177,15 @@ class MixingHParams:
         temperature: flattens proportional mixing.
         weights: for weighted mixing, ``problem:weight`` items joined by ``|``; problems not named count 1.
         decay: of the moving average.
+        loss_weights: factors of the problems' losses, ``problem:weight`` items joined by ``|``; problems not named
+            keep their own (`Problem.loss_weight`), and names of other problems than the run's are ignored.
     """
 
     scheme: str = "uniform"
     temperature: float = 1.0
     weights: str = ""
     decay: float = 0.9
+    loss_weights: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ def multimodel_base() -> HParams:
 def multimodel_tiny() -> HParams:
     """Depth 128, 4 heads, 4 experts, 10 convolutional blocks: for tries on real corpora with a CPU.
 
-    Its branches start at a tenth of the residual stream and its blocks are fewer than the base set's 22, as on small
-    budgets either makes the faithful body learn sooner (docs/performance.md).
+    It has fewer blocks than the base set's 22, and their branches start at a tenth of the residual stream. On small
+    budgets the faithful body learns sooner with either (docs/performance.md).
     """
     return HParams().override(
         body__depth=128,
@@ -118,12 +118,16 @@ def multimodel_mini_plus() -> HParams:
 
 @register_hparams("multimodel_paper")
 def multimodel_paper() -> HParams:
-    """The paper's joint model: depth 1024, 240 experts, dropout 0.4 at the end of each block."""
+    """The paper's joint model: depth 1024, 240 experts, dropout 0.4 at the end of each block.
+
+    The last two ConvSteps of the class exit have 1536 and 2048 filters.
+    """
     return HParams().override(
         body__depth=1024,
         mixture__num_experts=240,
         mixture__hidden=2048,
         modalities__image_size=224,
+        modalities__class_exit_widths=(1.0, 1.25, 1.5, 2.0),
         regularization__dropout=0.4,
     )
 
@@ -136,7 +140,10 @@ def multimodel_paper_single() -> HParams:
 
 @register_hparams("multimodel_1p8")
 def multimodel_1p8() -> HParams:
-    """The authors' 2017 set for eight problems: depth 1536, 120 experts, 1024 tokens a batch, rate 0.05."""
+    """The authors' 2017 set for eight problems: depth 1536, 120 experts, 1024 tokens a batch, rate 0.05.
+
+    The loss counts 0.7 times for ImageNet and 2 times for speech, as in Tensor2Tensor 1.0.3.
+    """
     return HParams().override(
         body__depth=1536,
         mixture__num_experts=120,
@@ -145,4 +152,5 @@ def multimodel_1p8() -> HParams:
         optimizer__learning_rate=0.05,
         optimizer__clip_norm=2.0,
         batching__batch_tokens=1024,
+        mixing__loss_weights="image_imagenet:0.7|speech_wsj:2.0|speech_librispeech:2.0",
     )

@@ -1,4 +1,4 @@
-"""Settings of the whole process that commands make before TensorFlow is loaded."""
+"""Settings of the whole process; commands make them before TensorFlow is loaded."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _TOP_PAD_BYTES = 1 << 28
 
 
 def prepare() -> None:
-    """All settings of this module: what every command and benchmark begins with."""
+    """Makes all settings of this module; every command and benchmark begins with it."""
     quieten_tensorflow()
     use_onednn()
     keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:
-    """Lets the C library keep memory that tensors gave back, in one pool, for the tensors of the next step.
+    """Makes the C library keep freed memory in one pool, for the tensors of the next step.
 
-    By default large buffers are mapped afresh and pay for their page faults. What it is worth depends on what else
-    the machine does: docs/performance.md.
+    By default large buffers are mapped anew, and each new page costs a page fault. How much time this saves depends on
+    the machine's other work: docs/performance.md.
 
     Returns:
-        whether the C library is one that can be told so (glibc).
+        whether the C library has these settings (glibc).
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -35,14 +35,14 @@ def keep_freed_memory() -> bool:
 
 
 def quieten_tensorflow() -> None:
-    """Leaves TensorFlow's start-up notices out of a command's output, unless the user asked for them."""
+    """Hides TensorFlow's start-up notices, unless the user asked for them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def use_onednn() -> None:
     """Switches on TensorFlow's oneDNN kernels, unless the user chose; call it before TensorFlow is loaded.
 
-    TensorFlow does so by itself only on processors of some kinds, though products and softmax are faster on others
-    too: docs/performance.md.
+    TensorFlow switches them on only for some processors, but matrix products and softmax are faster on others, too:
+    docs/performance.md.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

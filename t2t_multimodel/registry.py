@@ -29,14 +29,20 @@ class Registry:
     Args:
         kind: what the names stand for, used in error messages, e.g. ``"problem"``.
         package: the package whose modules register such names.
-        function: name of the registering function as it stands in the sources.
+        function: name of the registering function as the sources write it.
+        rival: another registry whose names must differ, since users give names of both in one flag.
     """
 
-    def __init__(self, *, kind: str, package: str, function: str):
+    def __init__(self, *, kind: str, package: str, function: str, rival: Registry | None = None):
         self.kind = kind
         self.package = package
         self._pattern = re.compile(rf"\b{function}\(\s*[\"']([\w]+)[\"']")
         self._values: dict[str, Any] = {}
+        self._registered: dict[str, str] = {}
+        self._rivals: list[Registry] = []
+        if rival is not None:
+            self._rivals.append(rival)
+            rival._rivals.append(self)
 
     @functools.cached_property
     def _modules(self) -> dict[str, str]:
@@ -50,12 +56,30 @@ class Registry:
                     found[name] = module
         return found
 
-    def add(self, name: str, value: Any) -> None:
-        """Registers `value`; registering another object under the same name is an error."""
-        known = self._values.get(name)
-        if known is not None and getattr(known, "__module__", None) != getattr(value, "__module__", None):
-            raise MultiModelError(f"{self.kind} {name!r} is registered twice; rename one of the two")
+    def add(self, name: str, value: Any, module: str) -> None:
+        """Registers `value`.
+
+        Args:
+            name: its name.
+            value: the object.
+            module: name of the module that registers it. A module may register a name again, e.g. when reloaded.
+
+        Raises:
+            MultiModelError: another module registered the name, or another kind that users name in the same flag.
+        """
+        for registry in (self, *self._rivals):
+            known = registry.module_of(name)
+            if known is not None and (registry is not self or not _same_module(known, module)):
+                raise MultiModelError(
+                    f"{self.kind} {name!r} of {_place(module)} is already a {registry.kind} of {_place(known)};"
+                    " rename one of the two"
+                )
         self._values[name] = value
+        self._registered[name] = module
+
+    def module_of(self, name: str) -> str | None:
+        """Name of the module that registers `name`, imported or not; None where the name is free."""
+        return self._registered.get(name) or self._modules.get(name)
 
     def names(self) -> list[str]:
         """All registered names, sorted; imports nothing of the package."""
@@ -88,33 +112,78 @@ def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; {hint}"
 
 
+def _same_module(one: str, other: str) -> bool:
+    """Whether two module names stand for one file: it may be imported under two names, e.g. as ``__main__``."""
+    return one == other or _file(one) == _file(other) != ""
+
+
+def _file(module: str) -> str:
+    """Path of a module's source, "" where it has none; imports nothing but the module's parent packages."""
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        return getattr(loaded, "__file__", None) or ""
+    spec = importlib.util.find_spec(module)
+    return (spec.origin or "") if spec is not None else ""
+
+
+def _place(module: str) -> str:
+    path = _file(module)
+    return f"{module} ({path})" if path else module
+
+
 _problems = Registry(kind="problem", package="t2t_multimodel.problems", function="register_problem")
-_suites = Registry(kind="suite", package="t2t_multimodel.problems", function="register_suite")
+_suites = Registry(kind="suite", package="t2t_multimodel.problems", function="register_suite", rival=_problems)
 _hparams_sets = Registry(kind="hparams set", package="t2t_multimodel.hparams", function="register_hparams")
 _modalities = Registry(kind="modality", package="t2t_multimodel.modalities", function="register_modality")
 
 
 def register_problem(name: str) -> Callable[[type], type]:
-    """Class decorator: registers a Problem under `name` and sets its ``name`` attribute."""
+    """Class decorator: registers a Problem under `name` and sets its ``name`` attribute.
+
+    The decorator raises a MultiModelError where another module registered the name.
+
+    Example:
+        @register_problem("my_problem")
+        class MyProblem(Problem): ...
+    """
 
     def decorate(cls: type) -> type:
+        _problems.add(name, cls, cls.__module__)
         cls.name = name
-        _problems.add(name, cls)
         return cls
 
     return decorate
 
 
 def register_suite(name: str, problems: Iterable[str]) -> None:
-    """Registers a named list of problems, usable wherever ``--problem`` is."""
-    _suites.add(name, tuple(problems))
+    """Registers a named list of problems, usable wherever ``--problem`` is.
+
+    Args:
+        name: of the suite.
+        problems: names of its problems.
+
+    Raises:
+        MultiModelError: another module registered the name, or it is the name of a problem.
+
+    Example:
+        register_suite("my_suite", ["wsj_parsing", "my_problem"])
+    """
+    _suites.add(name, tuple(problems), sys._getframe(1).f_globals.get("__name__", ""))
 
 
 def register_hparams(name: str) -> Callable[[Callable], Callable]:
-    """Function decorator: registers a function without arguments that returns an HParams."""
+    """Function decorator: registers a function without arguments that returns an HParams.
+
+    The decorator raises a MultiModelError where another module registered the name.
+
+    Example:
+        @register_hparams("my_set")
+        def my_set():
+            return HParams().override(body__depth=128)
+    """
 
     def decorate(function: Callable) -> Callable:
-        _hparams_sets.add(name, function)
+        _hparams_sets.add(name, function, function.__module__)
         return function
 
     return decorate
@@ -196,7 +265,7 @@ def import_usr_dir(path: str) -> None:
     """
     folder = pathlib.Path(path).expanduser().resolve()
     if not folder.is_dir():
-        raise MultiModelError(f"--t2t_usr_dir={path} is no folder; name the folder that holds your problem modules")
+        raise MultiModelError(f"--t2t_usr_dir={path} is not a folder; name the folder that holds your problem modules")
     sys.path.insert(0, str(folder.parent if (folder / "__init__.py").exists() else folder))
     if (folder / "__init__.py").exists():
         importlib.import_module(folder.name)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from t2t_multimodel import registry
+from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
@@ -17,7 +18,7 @@ from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_metrics
 from t2t_multimodel.errors import DataError, DecodeError
-from t2t_multimodel.runs.load import LoadedRun
+from t2t_multimodel.runs.load import LoadedRun, check_vocabulary
 from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.evaluation import Evaluator
@@ -54,6 +55,15 @@ class TrainedModel:
     def keras_model(self) -> keras.Model:
         """The Keras model; `keras_model.save("model.keras")` and `keras_model.summary()` work."""
         return self._run.model
+
+    def check_data(self, data_dir: str | os.PathLike, problems: Sequence[str]) -> None:
+        """Checks that generated data of problems have the model's vocabulary.
+
+        Raises:
+            DataError: the folder does not exist.
+            VocabularyError: the data have another vocabulary, or none.
+        """
+        check_vocabulary(self._run.manifest, data_dir, self._run.manifest.tasks(problems))
 
     def decoder(self, problem: str, hparams: DecodeHParams | None = None) -> ProblemDecoder:
         """What decodes inputs of a problem one by one; kept, so that a second call traces nothing anew."""
@@ -144,10 +154,10 @@ class TrainedModel:
             raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}; give one of them")
         names = registry.expand_problems(problem) if isinstance(problem, str) else list(problem)
         tasks, run, records = self._run.manifest.tasks(names), self._run, []
-        run.check_data(data_dir, tasks)
+        self.check_data(data_dir, names)
         evaluator = Evaluator(run.model, data_dir, split, seed=run.manifest.seed, strict=strict)
         for task in tasks:
-            if not evaluator.has_examples(task):
+            if not has_examples(data_dir, task.problem, split):
                 print(f"{task.name} has no {split} split; left out", file=sys.stderr)
                 continue
             record = evaluator.evaluate(task, step=run.step, max_batches=eval_steps or None)

@@ -76,6 +76,56 @@ def test_usr_dir_registers_its_problems(tmp_path):
     assert registry.problem("shouting").command == "to_shouting"
 
 
+def test_a_name_of_the_project_is_not_replaced_though_its_module_was_not_imported(tmp_path):
+    """The check reads the project's sources; in a process of its own nothing is imported before."""
+    (tmp_path / "my_caption.py").write_text(
+        textwrap.dedent(
+            """
+            from t2t_multimodel.registry import register_problem
+
+            @register_problem("mini_caption")
+            class Mine:
+                pass
+            """
+        )
+    )
+    code = f"""
+import sys
+from t2t_multimodel import errors, registry
+try:
+    registry.import_usr_dir({str(tmp_path)!r})
+except errors.MultiModelError as error:
+    print(error)
+assert "t2t_multimodel.problems.mini.problems" not in sys.modules
+assert registry.problem("mini_caption").__module__ == "t2t_multimodel.problems.mini.problems"
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for text in ("problem 'mini_caption'", "my_caption.py", "t2t_multimodel.problems.mini.problems", "rename"):
+        assert text in done.stdout
+
+
+def test_a_suite_is_replaced_neither_by_a_suite_nor_by_a_problem():
+    before = registry.expand_problems("multimodel8")
+    with pytest.raises(MultiModelError, match=rf"{__name__}.* is already a suite of t2t_multimodel.problems.suites"):
+        registry.register_suite("multimodel8", ["mini_caption"])
+    with pytest.raises(MultiModelError, match="is already a suite of"):
+        registry.register_problem("multimodel8")(type("Mine", (), {}))
+    with pytest.raises(MultiModelError, match=r"is already a problem of t2t_multimodel.problems.wsj_parsing"):
+        registry.register_suite("wsj_parsing", ["mini_caption"])
+    assert registry.expand_problems("multimodel8") == before
+
+
+def test_an_hparams_set_is_not_replaced():
+    with pytest.raises(MultiModelError, match=r"is already a hparams set of t2t_multimodel.hparams.multimodel"):
+        registry.register_hparams("multimodel_mini")(lambda: None)
+
+
+def test_a_module_may_register_its_names_again():
+    for problems in (["mini_caption"], ["mini_caption", "mini_speech"]):
+        registry.register_suite("again", problems)
+    assert registry.expand_problems("again") == ["mini_caption", "mini_speech"]
+
+
 def test_missing_usr_dir_names_the_cure(tmp_path):
-    with pytest.raises(MultiModelError, match="is no folder"):
+    with pytest.raises(MultiModelError, match="is not a folder"):
         registry.import_usr_dir(str(tmp_path / "nothing"))

@@ -1,1 +1,1 @@
-"""What a run folder holds: manifest, vocabulary, class names, checkpoints, metrics."""
+"""What a run's folder holds: manifest, vocabulary, class names, checkpoints, metrics."""

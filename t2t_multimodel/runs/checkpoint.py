@@ -14,6 +14,18 @@ from t2t_multimodel.errors import CheckpointError
 _PREFIX = "ckpt"
 
 
+def newest_checkpoint(output_dir: str | pathlib.Path) -> str:
+    """Path of the newest checkpoint of a run.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = tf.train.latest_checkpoint(str(output_dir))
+    if path is None:
+        raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
+    return path
+
+
 class Checkpointer:
     """Saves and restores a run.
 
@@ -62,9 +74,7 @@ class Checkpointer:
         Raises:
             CheckpointError: none exists, or it does not fit the variables.
         """
-        path = path or self.latest
-        if path is None:
-            raise CheckpointError(f"no checkpoint in {self._output_dir}; run t2t-trainer first")
+        path = path or newest_checkpoint(self._output_dir)
         try:
             status = self._checkpoint.restore(path)
             status.assert_existing_objects_matched()

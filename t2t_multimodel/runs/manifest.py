@@ -1,23 +1,25 @@
-"""What a run is: kept as JSON beside its checkpoints, read by whoever continues, evaluates or decodes it."""
+"""What a run is: a JSON file beside its checkpoints that tells how to build the model again."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.storage import write_atomically
-from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import CheckpointError, HParamsError, VocabularyError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 
 FILE = "model.json"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclasses.dataclass
@@ -28,9 +30,9 @@ class Manifest:
         hparams: of the model and its training.
         problems: names of the problems trained so far.
         commands: id of each command token.
-        vocab_size: ids of the vocabulary.
+        vocab_size: number of ids in the vocabulary.
         vocab_fingerprint: of the vocabulary, "" where no problem has text.
-        seed: of initialisation, order and noise.
+        seed: of initialization, order and noise.
     """
 
     hparams: HParams
@@ -45,13 +47,17 @@ class Manifest:
         """Reads the manifest of a run.
 
         Raises:
-            CheckpointError: there is none, or it is damaged.
+            CheckpointError: it is missing, damaged or of another version.
         """
         path = pathlib.Path(output_dir) / FILE
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            if data.pop("version") != _VERSION:
-                raise CheckpointError(f"{path} is of another version of this project; train again")
+            version = data.pop("version")
+            if version != _VERSION:
+                raise CheckpointError(
+                    f"{path} is of version {version}, and this release reads version {_VERSION}, whose folders also"
+                    " hold the vocabulary and the class names; train again into a new --output_dir"
+                )
             hparams = HParams.from_json(json.dumps(data.pop("hparams")))
             return cls(hparams=hparams, **data)
         except FileNotFoundError:
@@ -67,7 +73,7 @@ class Manifest:
         write_atomically(pathlib.Path(output_dir) / FILE, json.dumps(data, indent=1, sort_keys=True).encode())
 
     def tasks(self, names: Iterable[str]) -> list[Task]:
-        """Tasks of the named problems, all of which must share the run's commands.
+        """Tasks of the named problems.
 
         Raises:
             CheckpointError: a problem's command token or modality was never trained.
@@ -89,35 +95,24 @@ class Manifest:
         return {spec.key: spec for problem in problems for spec in (problem.inputs, problem.targets)}
 
     def make_model(self) -> MultiModel:
-        """A new model of this run, with all variables; initialised from the seed."""
-        import keras
+        """A new model of this run with all its variables.
 
-        keras.utils.set_random_seed(self.seed)
-        return MultiModel(self.hparams, vocab_size=self.vocab_size, specs=self.specs_by_key().values())
-
-    def check_vocabulary(self, vocabulary: Vocabulary | None, data_dir: str | pathlib.Path) -> None:
-        """Raises a VocabularyError unless `vocabulary` is the one the model was trained with."""
-        if self.vocab_fingerprint and (vocabulary is None or vocabulary.fingerprint != self.vocab_fingerprint):
-            found = vocabulary.fingerprint if vocabulary else "none"
-            raise VocabularyError(
-                f"the vocabulary in {data_dir} ({found}) is not the one the model was trained with"
-                f" ({self.vocab_fingerprint}); give the --data_dir of the training"
-            )
+        Their initial values are a function of the seed. The process's global random states stay as they are.
+        """
+        with _python_random(self.seed):
+            return MultiModel(self.hparams, vocab_size=self.vocab_size, specs=self.specs_by_key().values())
 
     def merged(self, other: Manifest) -> Manifest:
-        """This manifest, continued by a run that asks for `other`: its problems and commands joined.
+        """This manifest, continued by a run that asks for `other`: problems and commands of both.
+
+        A run that continues on problems without text keeps the vocabulary.
 
         Raises:
-            HParamsError: the two models differ in structure.
+            HParamsError: the two models differ in structure, the optimizers differ, or there are too many commands.
             VocabularyError: the two use different vocabularies.
         """
-        for group in ("body", "mixture", "modalities"):
-            if getattr(self.hparams, group) != getattr(other.hparams, group):
-                raise HParamsError(
-                    f"--output_dir holds a model with other hparams in group {group!r};"
-                    " give the same --hparams_set and --hparams, or a new --output_dir"
-                )
-        if self.vocab_fingerprint != other.vocab_fingerprint:
+        self._check_hparams(other.hparams)
+        if other.vocab_fingerprint not in ("", self.vocab_fingerprint):
             raise VocabularyError(
                 "--output_dir holds a model of another vocabulary; give the --data_dir it was trained with,"
                 " or a new --output_dir"
@@ -125,19 +120,66 @@ class Manifest:
         commands = dict(self.commands)
         for command in other.commands:
             commands.setdefault(command, len(commands))
-        problems = list(dict.fromkeys([*self.problems, *other.problems]))
-        return dataclasses.replace(other, problems=problems, commands=commands)
+        _check_command_count(commands, self.hparams)
+        return dataclasses.replace(
+            other,
+            problems=list(dict.fromkeys([*self.problems, *other.problems])),
+            commands=commands,
+            vocab_size=self.vocab_size,
+            vocab_fingerprint=self.vocab_fingerprint,
+        )
+
+    def _check_hparams(self, other: HParams) -> None:
+        """Raises an HParamsError unless a model and optimizer with `other` can take the weights of this run."""
+        for group in ("body", "mixture", "modalities"):
+            if getattr(self.hparams, group) != getattr(other, group):
+                raise HParamsError(
+                    f"--output_dir holds a model with other hparams in group {group!r};"
+                    " give the same --hparams_set and --hparams, or a new --output_dir"
+                )
+        before, now = self.hparams.optimizer.name, other.optimizer.name
+        if before != now:
+            raise HParamsError(
+                f"--output_dir holds a run of optimizer.name={before}, whose state {now} cannot continue; give"
+                f" optimizer.name={before}, or a new --output_dir with --warm_start_from=THIS_RUN"
+            )
 
 
-def new_manifest(hparams: HParams, problems: list[Problem], vocabulary: Vocabulary | None, seed: int) -> Manifest:
+def _check_command_count(commands: Iterable[str], hparams: HParams) -> None:
+    count = len(list(commands))
+    if count > hparams.body.max_commands:
+        raise HParamsError(
+            f"the problems have {count} command tokens, body.max_commands={hparams.body.max_commands};"
+            " raise it in a new --output_dir, or train fewer problems"
+        )
+
+
+@contextlib.contextmanager
+def _python_random(seed: int) -> Iterator[None]:
+    """Within the block Python's generator starts from `seed`: Keras' initializers draw their seeds from it."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def new_manifest(hparams: HParams, problems: list[Problem], vocabulary: AnyVocabulary | None, seed: int) -> Manifest:
     """The manifest of a new run.
 
+    Args:
+        hparams: all hparams.
+        problems: what is trained.
+        vocabulary: of the data, or None where no problem has text.
+        seed: of initialization, order and noise.
+
     Raises:
-        HParamsError: more command tokens than the model has rows.
+        HParamsError: there are more command tokens than `body.max_commands`.
+        VocabularyError: a problem has text, but there is no vocabulary.
     """
     commands = sorted({problem.command for problem in problems if problem.command})
-    if len(commands) > hparams.body.max_commands:
-        raise HParamsError(f"{len(commands)} command tokens; raise body.max_commands={hparams.body.max_commands}")
+    _check_command_count(commands, hparams)
     has_text = any(problem.uses_vocabulary for problem in problems)
     if has_text and vocabulary is None:
         raise VocabularyError("the data folder has no vocabulary; run t2t-datagen, or t2t-trainer --generate_data")

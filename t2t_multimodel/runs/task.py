@@ -1,8 +1,9 @@
-"""What the loop needs to know of one problem of a run."""
+"""One problem of a run."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 
 from t2t_multimodel.data.problem import Problem
 
@@ -26,5 +27,18 @@ class Task:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """Keys of the two modality nets: tasks with the same pair share a traced step."""
+        """Keys of the two modality nets, e.g. ``("image", "symbol")``."""
         return self.problem.inputs.key, self.problem.targets.key
+
+    def step_key(self, modalities) -> Hashable:
+        """What decides on a traced step: tasks with equal keys share one.
+
+        It is the pair of modality nets and the signature of the batches, since images of two sizes need two traces.
+
+        Args:
+            modalities: hparams group.
+        """
+        from t2t_multimodel.data.input.parsing import batch_signature
+
+        signature = batch_signature(self.problem.inputs, self.problem.targets, modalities)
+        return self.pair, tuple((name, tuple(spec.shape), spec.dtype) for name, spec in sorted(signature.items()))

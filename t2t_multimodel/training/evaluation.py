@@ -1,23 +1,79 @@
-"""Teacher-forced evaluation of one problem, and the records it leaves."""
+"""Teacher-forced evaluation of a model on one split of any of its problems."""
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel import metrics
 from t2t_multimodel.data.input.pipeline import ProblemInput
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.training.baseline import Baseline
+from t2t_multimodel.training.baseline import Baseline, task_baseline
+from t2t_multimodel.training.step import make_eval_step
 
-METRICS_FILE = "metrics.jsonl"
+
+class Evaluator:
+    """Scores problems of a model; it keeps data, baselines and traced steps from one call to the next.
+
+    Args:
+        model: the model, as it is when `evaluate` is called.
+        data_dir: generated data.
+        split: ``"dev"`` or ``"test"``.
+        seed: of the choice of batches where not all are taken.
+        strict: damaged records are fatal.
+    """
+
+    def __init__(
+        self, model: MultiModel, data_dir: str | pathlib.Path, split: str, *, seed: int = 0, strict: bool = False
+    ):
+        self.model, self.data_dir, self.split = model, data_dir, split
+        self._seed, self._strict = seed, strict
+        self._inputs: dict[str, ProblemInput] = {}
+        self._baselines: dict[str, Baseline] = {}
+        self._steps: dict[Hashable, Callable] = {}
+
+    def inputs(self, task: Task) -> ProblemInput:
+        """The task's split.
+
+        Raises:
+            DataError: it is missing, damaged or empty.
+        """
+        if task.name not in self._inputs:
+            self._inputs[task.name] = ProblemInput(
+                task.problem, self.data_dir, self.split, self.model.hparams, seed=self._seed, strict=self._strict
+            )
+        return self._inputs[task.name]
+
+    def evaluate(self, task: Task, *, step: int, max_batches: int | None = None) -> dict[str, Any]:
+        """Scores one problem.
+
+        Args:
+            task: the problem.
+            step: the model's training step, kept in the record.
+            max_batches: None for all.
+
+        Returns:
+            the record, see `evaluate`.
+        """
+        inputs = self.inputs(task)
+        if task.name not in self._baselines:
+            self._baselines[task.name] = task_baseline(task, self.data_dir)
+        key = task.step_key(self.model.hparams.modalities)
+        if key not in self._steps:
+            self._steps[key] = make_eval_step(self.model, task)
+        return evaluate(
+            task,
+            inputs,
+            self._steps[key],
+            self._baselines[task.name],
+            step=step,
+            split=self.split,
+            max_batches=max_batches,
+        )
 
 
 def evaluate(
@@ -30,7 +86,7 @@ def evaluate(
     split: str,
     max_batches: int | None = None,
 ) -> dict[str, Any]:
-    """Scores a problem's split.
+    """Scores a problem's split, teacher-forced.
 
     Args:
         task: the problem.
@@ -42,7 +98,7 @@ def evaluate(
         max_batches: None for all.
 
     Returns:
-        a record as design.md lists it: losses in nats a target token, accuracies from 0 to 1.
+        the record that `metrics.jsonl` keeps: losses in nats a target token, accuracies from 0 to 1.
     """
     sums: dict[str, float] = {}
     seen, examples = [], 0
@@ -69,66 +125,3 @@ def evaluate(
         "baseline_accuracy": baseline_accuracy,
     }
     return record | task.problem.targets.extra_scores(sums)
-
-
-def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Appends records to `metrics.jsonl`, one JSON object a line, in one write."""
-    text = "".join(json.dumps(dict(record)) + "\n" for record in records)
-    with open(pathlib.Path(output_dir) / METRICS_FILE, "a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
-    """All whole records of `metrics.jsonl`; a line cut by a crash is left out."""
-    path = pathlib.Path(output_dir) / METRICS_FILE
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return records
-
-
-def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
-    """Drops records of steps that a resumed run is about to repeat."""
-    records = read_records(output_dir)
-    kept = [record for record in records if record["step"] <= step]
-    if len(kept) != len(records):
-        text = "".join(json.dumps(record) + "\n" for record in kept)
-        write_atomically(pathlib.Path(output_dir) / METRICS_FILE, text.encode())
-
-
-_COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")
-_LEFT_ALIGNED = ("problem", "split", "metrics")
-
-
-def format_table(records: Iterable[Mapping[str, Any]]) -> str:
-    """A table for people: one line a problem; a last column with the tasks' metrics where there are any."""
-    rows = [_COLUMNS, *(_cells(record) for record in records)]
-    if not any(row[-1] for row in rows[1:]):
-        rows = [row[:-1] for row in rows]
-    aligned = []
-    for name, *cells in zip(*rows):
-        width = max(map(len, (name, *cells)))
-        align = str.ljust if name in _LEFT_ALIGNED else str.rjust
-        aligned.append([align(cell, width) for cell in (name, *cells)])
-    header, *lines = ["  ".join(row).rstrip() for row in zip(*aligned)]
-    return "\n".join([header, "-" * len(header), *lines])
-
-
-def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
-    return (
-        record["problem"],
-        record["split"],
-        str(record["examples"]),
-        f"{record['loss']:.3f}",
-        f"{record['baseline_loss']:.3f}",
-        f"{record['token_accuracy']:.1%}",
-        f"{record['baseline_accuracy']:.1%}",
-        f"{record['sequence_accuracy']:.1%}",
-        f"{record['top5']:.1%}" if "top5" in record else "",
-        "  ".join(f"{name} {record[name]:.4g}" for name in metrics.names() if name in record),
-    )

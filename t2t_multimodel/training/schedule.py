@@ -10,7 +10,10 @@ from t2t_multimodel.errors import HParamsError
 
 
 def learning_rate(step: tf.Tensor, optimizer, *, depth: int, train_steps: int) -> tf.Tensor:
-    """The rate of `step`, a float32 scalar.
+    """The learning rate of a step, a float32 scalar.
+
+    ``noam`` (Vaswani et al. 2017, as Tensor2Tensor computes it):
+    `depth^-0.5 * min((s + 1) * warmup^-1.5, (s + 1)^-0.5)`. ``rsqrt`` is the same curve, `learning_rate` its peak.
 
     Args:
         step: number of the step, counted from 0.
@@ -18,8 +21,11 @@ def learning_rate(step: tf.Tensor, optimizer, *, depth: int, train_steps: int) -
         depth: channels of the body (noam).
         train_steps: number of the last step (cosine).
 
-    ``noam`` (Vaswani et al. 2017, as Tensor2Tensor computes it):
-    `depth^-0.5 * min((s + 1) * warmup^-1.5, (s + 1)^-0.5)`. ``rsqrt`` is the same curve, `learning_rate` its peak.
+    Raises:
+        HParamsError: the schedule is unknown.
+
+    Example:
+        learning_rate(tf.constant(0), OptimizerHParams(schedule="noam"), depth=512, train_steps=1000)
     """
     count = tf.cast(step, tf.float32) + 1.0
     warmup = float(max(optimizer.warmup_steps, 1))

@@ -1,36 +1,41 @@
-"""The training run: which problem next, when to evaluate, when to save."""
+"""The training of one run: reads the data, builds and restores the model, and runs the loop with its actions."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from t2t_multimodel import registry
-from t2t_multimodel.data.input.mixing import ProblemMixer
+from t2t_multimodel.data.data_folder import class_names, data_vocabulary, has_examples
+from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
 from t2t_multimodel.data.input.pipeline import ProblemInput
-from t2t_multimodel.errors import MultiModelError
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.model import MultiModel
+from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer
 from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
+from t2t_multimodel.runs.metrics_log import append_records, forget_records_after
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.training import evaluation
-from t2t_multimodel.training.data import data_vocabulary, has_examples
-from t2t_multimodel.training.evaluator import Evaluator
+from t2t_multimodel.training.actions import Every, Report
+from t2t_multimodel.training.controller import Action, Controller
+from t2t_multimodel.training.evaluation import Evaluator
+from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.step import make_train_step
-from t2t_multimodel.training.training_log import Progress
+from t2t_multimodel.training.strategies import make_strategy
+from t2t_multimodel.training.training_log import TrainingLog
 from t2t_multimodel.training.warm_start import warm_start
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What a training run is told.
+    """What a training run is asked to do.
 
     Attributes:
         problems: names of registered problems.
@@ -39,13 +44,13 @@ class TrainConfig:
         output_dir: checkpoints, events and metrics.
         train_steps: the last step.
         eval_steps: batches of each evaluation during training; 0 takes the whole split.
-        eval_frequency: steps between evaluations; 0 evaluates at the end alone.
-        save_steps: steps between checkpoints; one is always written at the end.
+        eval_frequency: steps between evaluations; 0 evaluates only at the end.
+        save_steps: steps between checkpoints; the last step always gets one.
         keep_checkpoints: how many are kept.
-        seed: of initialisation, order and noise.
+        seed: of initialization, order and noise.
         replicas: devices to train on; 0 takes all GPUs, else one device.
         strict: damaged records are fatal.
-        warm_start_from: a run or checkpoint whose weights a new run starts from; no effect on one that continues.
+        warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
     """
 
     problems: tuple[str, ...]
@@ -63,118 +68,206 @@ class TrainConfig:
     warm_start_from: str = ""
 
 
-def make_strategy(replicas: int) -> tf.distribute.Strategy:
-    """One device, or MirroredStrategy over several GPUs or, without GPUs, logical devices of the CPU.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunData:
+    """What a run reads.
 
-    Args:
-        replicas: how many; 0 takes all GPUs, else one device.
+    Attributes:
+        vocabulary: of the data folder, or None where no problem has text.
+        manifest: of the run: a new one, or that of the run that continues with what this session adds.
+        tasks: the problems of this session by name.
+        inputs: their training splits by name.
+    """
+
+    vocabulary: AnyVocabulary | None
+    manifest: Manifest
+    tasks: dict[str, Task]
+    inputs: dict[str, ProblemInput]
+
+
+def read_data(config: TrainConfig) -> RunData:
+    """Opens the data of a run and finds out which model it trains.
 
     Raises:
-        MultiModelError: fewer devices than asked for.
+        MultiModelError: data, vocabulary and the run in `output_dir` do not fit together.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    wanted = replicas or max(len(gpus), 1)
-    if wanted == 1:
-        return tf.distribute.get_strategy()
-    if not gpus:
-        _split_cpu(wanted)
-    devices = tf.config.list_logical_devices("GPU" if gpus else "CPU")
-    if wanted > len(devices):
-        raise MultiModelError(f"{wanted} replicas asked for, {len(devices)} devices found; lower --replicas")
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:wanted]])
+    problems = [registry.problem(name) for name in config.problems]
+    vocabulary = data_vocabulary(config.data_dir, problems)
+    manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)
+    if (pathlib.Path(config.output_dir) / FILE).exists():
+        manifest = Manifest.load(config.output_dir).merged(manifest)
+    tasks = {task.name: task for task in manifest.tasks(config.problems)}
+    inputs = {
+        name: ProblemInput(
+            task.problem, config.data_dir, "train", config.hparams, seed=config.seed, strict=config.strict
+        )
+        for name, task in tasks.items()
+    }
+    return RunData(vocabulary=vocabulary, manifest=manifest, tasks=tasks, inputs=inputs)
 
 
-def _split_cpu(devices: int) -> None:
-    """Makes logical devices of the CPU, as long as TensorFlow has not started to use it."""
-    (cpu, *_) = tf.config.list_physical_devices("CPU")
-    with contextlib.suppress(RuntimeError):
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+def build_model(manifest: Manifest, strategy: tf.distribute.Strategy) -> tuple[MultiModel, Adam]:
+    """The run's model and its optimizer, with initial values, on the devices of `strategy`."""
+    with strategy.scope():
+        model = manifest.make_model()
+        trainable = {variable.path: variable.value for variable in model.trainable_variables}
+        return model, make_optimizer(trainable, manifest.hparams.optimizer)
 
 
-class Trainer:
-    """Trains one model on the problems of a run, and continues where an earlier session stopped.
+def evaluated_tasks(config: TrainConfig, tasks: Iterable[Task], evaluator: Evaluator) -> list[Task]:
+    """The tasks that have a dev split, opened; the others are named on stderr.
+
+    Raises:
+        DataError: a dev split is damaged.
+    """
+    found = []
+    for task in tasks:
+        if has_examples(config.data_dir, task.problem, "dev"):
+            evaluator.inputs(task)
+            found.append(task)
+        else:
+            print(f"{task.name} has no dev split in {config.data_dir}: trained, but not evaluated", file=sys.stderr)
+    return found
+
+
+def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None) -> Trainer:
+    """Reads the data, builds the model, and restores or warm-starts it.
 
     Args:
         config: what to do.
-        strategy: where; `make_strategy(config.replicas)` unless given.
+        strategy: devices to train on; `make_strategy(config.replicas)` by default.
 
     Raises:
         MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
     """
+    data = read_data(config)
+    strategy = strategy or make_strategy(config.replicas)
+    model, optimizer = build_model(data.manifest, strategy)
+    trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
+    if trainer.checkpointer.latest is not None:
+        trainer.restore()
+    elif config.warm_start_from:
+        line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)
+        print(line, file=sys.stderr)
+    return trainer
 
-    def __init__(self, config: TrainConfig, strategy: tf.distribute.Strategy | None = None):
-        self.config = config
-        self.strategy = strategy or make_strategy(config.replicas)
-        problems = [registry.problem(name) for name in config.problems]
-        vocabulary = data_vocabulary(config.data_dir, problems)
-        self.manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)
-        if (pathlib.Path(config.output_dir) / FILE).exists():
-            self.manifest = Manifest.load(config.output_dir).merged(self.manifest)
-        self.tasks = {task.name: task for task in self.manifest.tasks(config.problems)}
-        self.inputs = {name: self._input(task, "train") for name, task in self.tasks.items()}
-        self.mixer = ProblemMixer(
-            config.problems,
-            {name: source.examples for name, source in self.inputs.items()},
-            config.hparams.mixing,
-            seed=config.seed,
-        )
-        with self.strategy.scope():
-            self.model = self.manifest.make_model()
-            trainable = {variable.path: variable.value for variable in self.model.trainable_variables}
-            self.optimizer = make_optimizer(trainable, config.hparams.optimizer)
+
+class Trainer:
+    """One run: its data, model, optimizer and checkpoints, and the loop over them. `make_trainer` makes one.
+
+    Args:
+        config: what to do.
+        data: of `read_data`.
+        strategy: devices to train on.
+        model, optimizer: of `build_model`, on these devices.
+
+    Attributes:
+        loss_weights: factor of each problem's loss.
+
+    Example:
+        trainer = make_trainer(config)
+        records = trainer.run()
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        data: RunData,
+        strategy: tf.distribute.Strategy,
+        model: MultiModel,
+        optimizer: Adam,
+    ):
+        self.config, self.strategy, self.model, self.optimizer = config, strategy, model, optimizer
+        self.manifest, self.tasks, self.inputs = data.manifest, data.tasks, data.inputs
+        self._vocabulary = data.vocabulary
+        examples = {name: source.examples for name, source in data.inputs.items()}
+        mixing = config.hparams.mixing
+        self.mixer = ProblemMixer(config.problems, examples, mixing, seed=config.seed)
+        weights = parse_weights(mixing.loss_weights, "mixing.loss_weights")
+        self.loss_weights = {name: weights.get(name, task.problem.loss_weight) for name, task in self.tasks.items()}
         self.checkpointer = Checkpointer(
             config.output_dir,
-            model=self.model.named_variables(),
-            optimizer=self.optimizer.named_variables(),
+            model=model.named_variables(),
+            optimizer=optimizer.named_variables(),
             keep=config.keep_checkpoints,
         )
-        self.step = 0
-        self._train_steps: dict[tuple[str, str], Callable] = {}
-        self.evaluator = Evaluator(self.model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
-        if self.checkpointer.latest is not None:
-            self._restore()
-        elif config.warm_start_from:
-            variables = self.model.named_variables()
-            print(warm_start(variables, self.manifest, vocabulary, config.warm_start_from), file=sys.stderr)
+        self.evaluator = Evaluator(model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
+        self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
+        self._controller = Controller(self.train_step)
+        self._train_steps: dict[Hashable, Callable] = {}
+        self._batches: dict[str, Any] = {}
 
-    def _input(self, task: Task, split: str) -> ProblemInput:
-        config = self.config
-        return ProblemInput(
-            task.problem, config.data_dir, split, config.hparams, seed=config.seed, strict=config.strict
-        )
+    @property
+    def step(self) -> int:
+        """Number of steps finished."""
+        return self._controller.step
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Takes up the newest checkpoint."""
         state = self.checkpointer.restore()
-        self.step = int(state["step"])
+        self._controller.step = int(state["step"])
         self.mixer.restore(state["mixing"])
-        evaluation.forget_records_after(self.config.output_dir, self.step)
+        forget_records_after(self.config.output_dir, self.step)
         print(f"continuing at step {self.step} from {self.checkpointer.latest}", file=sys.stderr)
 
-    def run(self) -> list[dict[str, Any]]:
-        """Trains to the last step; returns the records of the last evaluation."""
+    def run(self, actions: Iterable[Action] = ()) -> list[dict[str, Any]]:
+        """Trains to the last step.
+
+        Args:
+            actions: called after each step, after those that report, evaluate and save.
+
+        Returns:
+            the records of the last evaluation; empty where no problem has a dev split.
+        """
+        config = self.config
+        self.write_run_files()
+        if self.step >= config.train_steps:
+            print(f"{config.output_dir} is at step {self.step}: no steps to train", file=sys.stderr)
+        log = TrainingLog(train_steps=config.train_steps, start=self.step, summary_dir=f"{config.output_dir}/events")
+        standard = [
+            Report(log),
+            Every(config.eval_frequency, lambda step: self.evaluate(log), log),
+            Every(config.save_steps, lambda step: self.save(), log),
+        ]
+        self._controller.run(config.train_steps, [*standard, *actions])
+        log.flush(self.step)
+        if not (self.checkpointer.latest or "").endswith(f"-{self.step}"):
+            self.save()
+        return self.evaluate(log)
+
+    def write_run_files(self) -> None:
+        """Writes manifest, vocabulary and class names, so that the folder needs no data to be used."""
         config = self.config
         pathlib.Path(config.output_dir).mkdir(parents=True, exist_ok=True)
         self.manifest.save(config.output_dir)
-        iterators = {
-            name: source.train(int(self.mixer.batches[i])) for i, (name, source) in enumerate(self.inputs.items())
-        }
-        progress = Progress(train_steps=config.train_steps, start=self.step, summary_dir=f"{config.output_dir}/events")
-        records: list[dict[str, Any]] = []
-        while self.step < config.train_steps:
-            name, _ = self.mixer.choose(self.step)
-            result = self._train_one(self.tasks[name], next(iterators[name]))
-            if self.mixer.needs_losses:
-                self.mixer.observe(name, float(result["loss"]))
-            self.step += 1
-            progress.add(self.step, name, result)
-            records = self._actions(progress)
-        if not records:
-            records = self._evaluate_and_save(progress)
-        return records
+        if self._vocabulary is not None:
+            save_vocabulary(config.output_dir, self._vocabulary, config.data_dir)
+        classes = [name for name, task in self.tasks.items() if not task.problem.targets.autoregressive]
+        names = {name: class_names(config.data_dir, name) for name in classes}
+        save_label_names(config.output_dir, {name: found for name, found in names.items() if found})
 
-    def _train_one(self, task: Task, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        if task.pair not in self._train_steps:
-            self._train_steps[task.pair] = make_train_step(
+    def train_step(self, step: int) -> tuple[str, Mapping[str, tf.Tensor]]:
+        """Trains one batch of the problem that the mixer chooses for `step`; gives its name and the step's values."""
+        name, number = self.mixer.choose(step)
+        if name not in self._batches:
+            self._batches[name] = self.inputs[name].train(number)
+        task = self.tasks[name]
+        values = self._step_of(task)(
+            next(self._batches[name]),
+            tf.constant(task.command, tf.int32),
+            tf.constant(self.loss_weights[name], tf.float32),
+            tf.constant(step, tf.int64),
+        )
+        if self.mixer.needs_losses:
+            self.mixer.observe(name, float(values["loss"]))
+        return name, values
+
+    def _step_of(self, task: Task) -> Callable[..., Mapping[str, tf.Tensor]]:
+        """The traced step of the tasks with this one's modality nets and batch signature."""
+        key = task.step_key(self.model.hparams.modalities)
+        if key not in self._train_steps:
+            self._train_steps[key] = make_train_step(
                 self.model,
                 self.optimizer,
                 self.strategy,
@@ -182,55 +275,55 @@ class Trainer:
                 seed=self.config.seed,
                 train_steps=self.config.train_steps,
             )
-        step = self._train_steps[task.pair]
-        return step(
-            batch,
-            tf.constant(task.command, tf.int32),
-            tf.constant(task.problem.loss_weight, tf.float32),
-            tf.constant(self.step, tf.int64),
-        )
+        return self._train_steps[key]
 
     @property
     def traces(self) -> dict[tuple[str, str], int]:
-        """How often the train step of each pair of modalities was traced: once, whatever the batches' shapes."""
-        return {pair: step.experimental_get_tracing_count() for pair, step in self._train_steps.items()}
-
-    def _actions(self, progress: Progress) -> list[dict[str, Any]]:
-        """What is due after a step; gives the records of the last step's evaluation."""
-        config = self.config
-        if self.step == config.train_steps:
-            return self._evaluate_and_save(progress)
-        if config.eval_frequency and self.step % config.eval_frequency == 0:
-            progress.flush(self.step)
-            self.evaluate(progress)
-            progress.restart_clock()
-        if self.step % config.save_steps == 0:
-            self.save()
-            progress.restart_clock()
-        return []
-
-    def _evaluate_and_save(self, progress: Progress) -> list[dict[str, Any]]:
-        if self.checkpointer.latest is None or not self.checkpointer.latest.endswith(f"-{self.step}"):
-            self.save()
-        return self.evaluate(progress)
+        """How often train steps were traced for each pair of modality nets: once for each batch signature."""
+        counts: dict[tuple[str, str], int] = {}
+        for (pair, _), step in self._train_steps.items():
+            counts[pair] = counts.get(pair, 0) + step.experimental_get_tracing_count()
+        return counts
 
     def save(self) -> str:
-        """Writes a checkpoint of this step."""
+        """Writes a checkpoint of this step; returns its path."""
         return self.checkpointer.save(self.step, {"mixing": self.mixer.state()})
 
-    def evaluate(self, progress: Progress | None = None) -> list[dict[str, Any]]:
-        """Scores every problem that has a dev split and appends the records to metrics.jsonl."""
+    def evaluate(self, log: TrainingLog | None = None) -> list[dict[str, Any]]:
+        """Scores every problem that has a dev split and appends the records to metrics.jsonl.
+
+        Args:
+            log: also gets the records, for TensorBoard.
+        """
         records = [
             self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
-            for task in self.tasks.values()
-            if has_examples(self.config.data_dir, task.name, "dev")
+            for task in self.evaluated
         ]
-        evaluation.append_records(self.config.output_dir, records)
-        if progress is not None:
-            progress.evaluation(records)
+        append_records(self.config.output_dir, records)
+        if log is not None:
+            log.evaluation(records)
         return records
 
 
-def train(config: TrainConfig) -> list[dict[str, Any]]:
-    """Runs a training to its last step; returns the records of the last evaluation."""
-    return Trainer(config).run()
+def train(config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None) -> list[dict[str, Any]]:
+    """Runs a training to its last step, from its newest checkpoint if there is one.
+
+    Args:
+        config: what to do.
+        strategy: devices to train on; `make_strategy(config.replicas)` by default.
+
+    Returns:
+        the records of the last evaluation, as `metrics.jsonl` keeps them; empty where no problem has a dev split.
+
+    Raises:
+        MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
+
+    Example:
+        hparams = registry.hparams("multimodel_mini")
+        train(
+            TrainConfig(
+                problems=("mini_parsing",), hparams=hparams, data_dir="data", output_dir="run", train_steps=100
+            )
+        )
+    """
+    return make_trainer(config, strategy=strategy).run()

@@ -1,10 +1,13 @@
-"""The progress line and TensorBoard scalars of a training run."""
+"""The line that a training prints now and then, and its TensorBoard scalars."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,8 +19,8 @@ def format_seconds(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-class Progress:
-    """Collects the results of steps without waiting for them, and reports now and then.
+class TrainingLog:
+    """Collects the values of steps without waiting for them, and reports now and then.
 
     Args:
         train_steps: the last step.
@@ -29,19 +32,34 @@ class Progress:
     def __init__(self, *, train_steps: int, start: int, summary_dir: str, seconds: float = 10.0):
         self._train_steps, self._seconds = train_steps, seconds
         self._writer = tf.summary.create_file_writer(summary_dir)
-        self._pending: list[tuple[str, dict]] = []
+        self._pending: list[tuple[str, Mapping[str, Any]]] = []
         self._last_time, self._last_step = time.monotonic(), start
         self._rate = 0.0
 
-    def add(self, step: int, problem: str, result: dict) -> None:
-        """Takes one step's result; prints a line when it is time. `step` counts from 1."""
+    def add(self, step: int, problem: str, result: Mapping[str, Any]) -> None:
+        """Takes the values of one step; prints a line when it is time.
+
+        Args:
+            step: number of steps finished, this one included.
+            problem: what it trained.
+            result: what `make_train_step`'s step gives.
+        """
         self._pending.append((problem, result))
         if time.monotonic() - self._last_time >= self._seconds or step == self._train_steps:
             self.flush(step)
 
-    def restart_clock(self) -> None:
-        """Leaves the time that passed outside of training out of the rates."""
-        self._last_time = time.monotonic()
+    @contextlib.contextmanager
+    def paused(self, step: int) -> Iterator[None]:
+        """Leaves the time within the block out of the rates; prints the line of the steps before it.
+
+        Args:
+            step: number of steps finished.
+        """
+        self.flush(step)
+        try:
+            yield
+        finally:
+            self._last_time = time.monotonic()
 
     def flush(self, step: int) -> None:
         """Prints the line and writes scalars for the steps since the last one."""
@@ -93,7 +111,7 @@ class Progress:
                     f"mixture_load_max_{part}/{problem}", tf.reduce_max(share) * tf.size(load, tf.float32)
                 )
 
-    def evaluation(self, records: list[dict]) -> None:
+    def evaluation(self, records: list[dict[str, Any]]) -> None:
         """Writes the scalars of an evaluation."""
         for record in records:
             with self._writer.as_default(step=record["step"]):

@@ -15,17 +15,17 @@ from t2t_multimodel.errors import CheckpointError, VocabularyError
 from t2t_multimodel.runs.manifest import Manifest
 
 _KEY, _ENDING = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
-# Tables with a row for each id of the vocabulary.
+# Tables with one row for each id of the vocabulary.
 _SYMBOL_TABLES = ("embedding", "input_embedding", "target_embedding", "softmax")
 
 
 def warm_start(
     variables: Mapping[str, tf.Variable], manifest: Manifest, vocabulary: AnyVocabulary | None, source: str
 ) -> str:
-    """Assigns the weights that two models share; what the older one lacks keeps its initial value.
+    """Assigns the weights that two models share; variables that the older one lacks keep their initial values.
 
-    A vocabulary that `t2t-vocab --action=extend` made of the older run's keeps the rows of all old ids. Command tokens
-    are matched by name.
+    Where `t2t-vocab --action=extend` made the vocabulary from the older run's, all old ids keep their rows. Command
+    tokens are matched by name.
 
     Args:
         variables: of the new model by path.
@@ -51,7 +51,7 @@ def warm_start(
             variable.assign(_value(path, variable, reader.get_tensor(stored[path]), old, manifest))
             taken += 1
     if not taken:
-        raise CheckpointError(f"{checkpoint} shares no variable with this model; give a run of the same body.form")
+        raise CheckpointError(f"{checkpoint} has no variable of this model; give a run of the same body.form")
     return f"warm start: {taken} of {len(variables)} variables from {checkpoint}"
 
 

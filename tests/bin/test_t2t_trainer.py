@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from t2t_multimodel.training.evaluation import read_records
+from t2t_multimodel.runs.metrics_log import read_records
 from tests.conftest import TINY_HPARAMS
 
 

@@ -1,26 +1,24 @@
 """Evaluation by decoding, through the command and on prepared outputs."""
 
-import dataclasses
 import json
 import shutil
 
 import pytest
 
-from t2t_multimodel import registry
+from t2t_multimodel import load, registry
 from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
-from t2t_multimodel.decoding.evaluate_run import EvalConfig, evaluate_run
-from t2t_multimodel.decoding.files import ProblemDecoder
+from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
 from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import CheckpointError, DataError, UnknownNameError
+from t2t_multimodel.runs.load import load_run
+from t2t_multimodel.runs.metrics_log import format_table, read_records
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.runs.trained import TrainedModel
 from t2t_multimodel.text.bracket_files import parse_tree
-from t2t_multimodel.training.evaluation import format_table, read_records
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
 
@@ -44,6 +42,11 @@ def decode(folder, name, *, cut=0, limit=None):
     return decoded, score_decoded(search.task.problem.metrics, decoded)
 
 
+def evaluate(run, problems, *, checkpoint=None, **arguments):
+    """As t2t-eval does: the records are kept in the run."""
+    return load(run, checkpoint=checkpoint).evaluate(problems, log_dir=run, **arguments)
+
+
 def copy_run(run, folder):
     """A run without its records, so that its own stay as they are."""
     for file in run.iterdir():
@@ -59,15 +62,13 @@ def run(mini_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(mini_data, run):
-    return evaluate_run(
-        EvalConfig(
-            problems=PROBLEMS,
-            data_dir=str(mini_data),
-            output_dir=str(run),
-            split="test",
-            decode_examples=3,
-            decode_hparams=DecodeHParams(batch_size=2, extra_length=4),
-        )
+    return evaluate(
+        run,
+        PROBLEMS,
+        data_dir=mini_data,
+        split="test",
+        decode_examples=3,
+        decode_hparams=DecodeHParams(batch_size=2, extra_length=4),
     )
 
 
@@ -150,10 +151,7 @@ def test_the_table_shows_metrics_where_there_are_any(records):
 
 def test_without_decoding_scores_are_the_same_less_the_metrics(records, mini_data, mini_run, tmp_path):
     copy_run(mini_run, tmp_path)
-    config = EvalConfig(
-        problems=("mini_parsing",), data_dir=str(mini_data), output_dir=str(tmp_path), split="test", decode=False
-    )
-    (record,) = evaluate_run(config)
+    (record,) = evaluate(tmp_path, ["mini_parsing"], data_dir=mini_data, split="test", decode=False)
     decoded = records[1]
     assert not {"bracket_f1", "decoded_examples"} & record.keys()
     assert record == pytest.approx({name: decoded[name] for name in record})
@@ -164,17 +162,16 @@ def test_without_decoding_scores_are_the_same_less_the_metrics(records, mini_dat
     ("change", "error", "message"),
     [
         ({"split": "valid"}, DataError, "valid"),
-        ({"problems": ("mini_translate_ende",)}, CheckpointError, "cannot serve mini_translate_ende"),
-        ({"problems": ("mini_parsin",)}, UnknownNameError, "mini_parsing"),
+        ({"problems": "mini_translate_ende"}, CheckpointError, "cannot serve mini_translate_ende"),
+        ({"problems": "mini_parsin"}, UnknownNameError, "mini_parsing"),
         ({"checkpoint": "nowhere/ckpt-1"}, CheckpointError, "nowhere/ckpt-1"),
-        ({"output_dir": "nowhere"}, CheckpointError, "no trained model"),
-        ({"data_dir": "nowhere"}, DataError, "no folder"),
+        ({"run": "nowhere"}, CheckpointError, "no trained model"),
+        ({"data_dir": "nowhere"}, DataError, "not a folder"),
     ],
 )
 def test_what_does_not_fit_is_an_error_of_one_line(change, error, message, mini_data, mini_run):
-    config = EvalConfig(problems=("mini_parsing",), data_dir=str(mini_data), output_dir=str(mini_run))
     with pytest.raises(error, match=message):
-        evaluate_run(dataclasses.replace(config, **change))
+        evaluate(**{"run": mini_run, "problems": "mini_parsing", "data_dir": mini_data, **change})
 
 
 def test_a_problem_without_the_split_is_left_out(mini_data, mini_run, tmp_path, capsys):
@@ -187,22 +184,20 @@ def test_a_problem_without_the_split_is_left_out(mini_data, mini_run, tmp_path, 
     metadata.save(data)
     for path in data.glob("mini_speech-test-*"):
         path.unlink()
-    config = EvalConfig(
-        problems=("mini_speech",), data_dir=str(data), output_dir=str(run), split="test", decode=False, eval_steps=1
-    )
+    arguments = {"data_dir": data, "split": "test", "decode": False, "eval_steps": 1}
     with pytest.raises(DataError, match="no problem has a test split"):
-        evaluate_run(config)
-    (record,) = evaluate_run(dataclasses.replace(config, problems=("mini_speech", "mini_image_class")))
+        evaluate(run, "mini_speech", **arguments)
+    (record,) = evaluate(run, "mini_speech,mini_image_class", **arguments)
     assert record["problem"] == "mini_image_class" and "mini_speech has no test split" in capsys.readouterr().err
 
 
 def test_the_decoder_puts_out_what_is_evaluated(mini_data, mini_run):
     hparams = DecodeHParams(batch_size=4, extra_length=4)
-    trained = TrainedModel.load(mini_run, mini_data, ["mini_parsing"])
+    trained = load_run(mini_run, problems=["mini_parsing"])
     index = RecordIndex.load_or_build(mini_data, "mini_parsing", "test")
     evaluated = decode_split(ProblemSearch(trained.model, trained.tasks[0], hparams), trained.vocabulary, index)
     sentences = [" ".join(parse_tree(one.references[0]).words()) for one in evaluated]
-    decoder = ProblemDecoder("mini_parsing", data_dir=str(mini_data), output_dir=str(mini_run), hparams=hparams)
+    decoder = ProblemDecoder(trained, "mini_parsing", hparams)
     lines = [*sentences[:3], "", *sentences[3:]]
     results = list(decoder.decode(lines))
     assert "empty" in results.pop(3).error

@@ -55,6 +55,14 @@ def test_issue_defaults_of_the_base_set():
     assert registry.hparams("multimodel_1p8").mixture.num_experts == 120
 
 
+def test_the_class_exit_of_the_papers_set_is_1536_and_2048_filters_wide():
+    for name in ("multimodel_paper", "multimodel_paper_single"):
+        hparams = registry.hparams(name)
+        widths = [width * hparams.body.depth for width in hparams.modalities.class_exit_widths]
+        assert widths == [1024, 1280, 1536, 2048]
+    assert registry.hparams("multimodel_1p8").modalities.class_exit_widths == (1.0, 1.25, 2.0, 2.5)
+
+
 def test_unknown_set_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match="multimodel_base"):
         registry.hparams("multimodel_bas")

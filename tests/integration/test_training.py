@@ -1,5 +1,6 @@
 """Whole runs of the loop on the mini suite."""
 
+import functools
 import json
 import os
 import signal
@@ -12,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.errors import CheckpointError, DataError, HParamsError, VocabularyError
-from t2t_multimodel.training.evaluation import read_records
-from t2t_multimodel.training.trainer import TrainConfig, Trainer, train
+from t2t_multimodel.runs.metrics_log import read_records
+from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
 from tests.conftest import MINI_PROBLEMS, TINY_HPARAMS
 
 
@@ -85,24 +86,26 @@ def small_run(mini_data, tiny_hparams, tmp_path_factory):
 
 
 def test_a_finished_run_is_extended_and_keeps_its_command_ids(mini_data, tiny_hparams, small_run):
-    trainer = Trainer(
+    trainer = make_trainer(
         config(mini_data, small_run, hparams=tiny_hparams, problems=("mini_translate_ende", "mini_translate_enfr"))
     )
     assert trainer.step == 2
     assert trainer.manifest.commands == {"to_german": 0, "to_french": 1}
 
 
+def counted(batches, name, shapes, start):
+    """The batches of `batches(start)`; adds the shapes of each to `shapes`."""
+    for batch in batches(start):
+        shapes.add((name, *(tuple(value.shape) for value in batch.values())))
+        yield batch
+
+
 def test_each_pair_of_modalities_is_traced_once(mini_data, tiny_hparams, tmp_path):
     problems = ("mini_translate_ende", "mini_parsing", "mini_image_class")
-    trainer = Trainer(config(mini_data, tmp_path, hparams=tiny_hparams, problems=problems, train_steps=24))
+    trainer = make_trainer(config(mini_data, tmp_path, hparams=tiny_hparams, problems=problems, train_steps=24))
     shapes = set()
-    original = trainer._train_one
-
-    def counting(task, batch):
-        shapes.add((task.name, *(tuple(value.shape) for value in batch.values())))
-        return original(task, batch)
-
-    trainer._train_one = counting
+    for name, source in trainer.inputs.items():
+        source.train = functools.partial(counted, source.train, name, shapes)
     trainer.run()
     assert trainer.traces == {("symbol", "symbol"): 1, ("image", "class_label_42"): 1}
     assert len(shapes) > len(problems) + 2
@@ -110,15 +113,15 @@ def test_each_pair_of_modalities_is_traced_once(mini_data, tiny_hparams, tmp_pat
 
 def test_changed_structure_is_refused(mini_data, tiny_hparams, small_run):
     with pytest.raises(HParamsError, match="group 'body'"):
-        Trainer(config(mini_data, small_run, hparams=tiny_hparams.override("body.depth=32")))
+        make_trainer(config(mini_data, small_run, hparams=tiny_hparams.override("body.depth=32")))
 
 
 def test_missing_data_names_the_command(tiny_hparams, tmp_path, mini_data):
     with pytest.raises(DataError, match="t2t-datagen"):
-        Trainer(config(tmp_path / "nothing", tmp_path / "out", hparams=tiny_hparams))
+        make_trainer(config(tmp_path / "nothing", tmp_path / "out", hparams=tiny_hparams))
     with pytest.raises(VocabularyError):
         (tmp_path / "empty").mkdir()
-        Trainer(config(tmp_path / "empty", tmp_path / "out", hparams=tiny_hparams))
+        make_trainer(config(tmp_path / "empty", tmp_path / "out", hparams=tiny_hparams))
 
 
 def test_damaged_checkpoint_is_named(mini_data, tiny_hparams, tmp_path):
@@ -126,7 +129,7 @@ def test_damaged_checkpoint_is_named(mini_data, tiny_hparams, tmp_path):
     data = next(tmp_path.glob("ckpt-1.data*"))
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(CheckpointError, match="ckpt-1"):
-        Trainer(config(mini_data, tmp_path, hparams=tiny_hparams))
+        make_trainer(config(mini_data, tmp_path, hparams=tiny_hparams))
 
 
 def test_two_replicas_follow_one_device(mini_data, tiny_hparams, tmp_path):
@@ -134,11 +137,12 @@ def test_two_replicas_follow_one_device(mini_data, tiny_hparams, tmp_path):
     script = f"""
 import sys, numpy as np
 from t2t_multimodel.hparams.base import HParams
-from t2t_multimodel.training.trainer import TrainConfig, Trainer
+from t2t_multimodel.training.trainer import TrainConfig, make_trainer
 replicas = int(sys.argv[1])
 hparams = HParams.from_json(open({str(tmp_path / "hparams.json")!r}).read())
-trainer = Trainer(TrainConfig(problems=("mini_caption", "mini_image_class", "mini_translate_deen"), hparams=hparams,
-    data_dir={str(mini_data)!r}, output_dir=sys.argv[2], train_steps=4, eval_steps=1, replicas=replicas))
+trainer = make_trainer(TrainConfig(problems=("mini_caption", "mini_image_class", "mini_translate_deen"),
+    hparams=hparams, data_dir={str(mini_data)!r}, output_dir=sys.argv[2], train_steps=4, eval_steps=1,
+    replicas=replicas))
 assert trainer.strategy.num_replicas_in_sync == replicas
 trainer.run()
 np.savez(sys.argv[3], **{{k.replace("/", "|"): v.numpy() for k, v in trainer.model.named_variables().items()}})

@@ -7,9 +7,9 @@ from t2t_multimodel.data.generation import engine
 from t2t_multimodel.data.vocabulary import tools as vocabulary_tools
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
+from t2t_multimodel.runs.load import load_run
 from t2t_multimodel.runs.manifest import Manifest
-from t2t_multimodel.runs.trained import TrainedModel
-from t2t_multimodel.training.trainer import TrainConfig, Trainer
+from t2t_multimodel.training.trainer import TrainConfig, make_trainer
 from tests.conftest import MINI_PROBLEMS
 
 
@@ -27,13 +27,13 @@ def config(mini_data, mini_run, tiny_hparams, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def old_weights(mini_data, mini_run):
-    model = TrainedModel.load(mini_run, mini_data, MINI_PROBLEMS).model
+def old_weights(mini_run):
+    model = load_run(mini_run, problems=MINI_PROBLEMS).model
     return {path: variable.numpy() for path, variable in model.named_variables().items()}
 
 
 def test_shared_weights_are_taken_and_commands_go_by_name(config, mini_run, old_weights, capsys):
-    trainer = Trainer(dataclasses.replace(config, problems=("mini_speech",)))
+    trainer = make_trainer(dataclasses.replace(config, problems=("mini_speech",)))
     assert "warm start" in capsys.readouterr().err
     (command,) = trainer.manifest.commands
     old = Manifest.load(mini_run).commands
@@ -52,7 +52,9 @@ def test_an_extended_vocabulary_keeps_the_rows_of_old_ids(config, mini_data, old
     longer = vocabulary_tools.extend(Vocabulary.load(tmp_path), ["hexagon"], [], tmp_path / "data")
     options = "train_examples=20,dev_examples=4,test_examples=4"
     engine.generate(["mini_parsing"], tmp_path / "data", num_workers=1, options=options, report=lambda line: None)
-    trainer = Trainer(dataclasses.replace(config, data_dir=str(tmp_path / "data"), output_dir=str(tmp_path / "run")))
+    trainer = make_trainer(
+        dataclasses.replace(config, data_dir=str(tmp_path / "data"), output_dir=str(tmp_path / "run"))
+    )
     tables = [path for path in old_weights if path.endswith(("/embedding", "/softmax"))]
     assert len(tables) == 2
     for path in tables:
@@ -65,19 +67,19 @@ def test_an_extended_vocabulary_keeps_the_rows_of_old_ids(config, mini_data, old
 
 
 def test_a_run_that_continues_is_left_alone(config, capsys):
-    Trainer(config).run()
+    make_trainer(config).run()
     capsys.readouterr()
-    continued = Trainer(dataclasses.replace(config, train_steps=2))
+    continued = make_trainer(dataclasses.replace(config, train_steps=2))
     assert continued.step == 1 and "warm start" not in capsys.readouterr().err
 
 
 def test_what_does_not_fit_is_refused(config, tmp_path):
     output = {"output_dir": str(tmp_path / "run")}
     with pytest.raises(CheckpointError, match="no checkpoint"):
-        Trainer(dataclasses.replace(config, **output, warm_start_from=str(tmp_path)))
+        make_trainer(dataclasses.replace(config, **output, warm_start_from=str(tmp_path)))
     with pytest.raises(CheckpointError, match="hparams_set"):
-        Trainer(dataclasses.replace(config, **output, hparams=config.hparams.override(mixture__hidden=24)))
+        make_trainer(dataclasses.replace(config, **output, hparams=config.hparams.override(mixture__hidden=24)))
     options = "train_examples=20,dev_examples=4,test_examples=4"
     engine.generate(["mini_parsing"], tmp_path / "other", num_workers=1, options=options, report=lambda line: None)
     with pytest.raises(VocabularyError, match="does not extend"):
-        Trainer(dataclasses.replace(config, **output, data_dir=str(tmp_path / "other")))
+        make_trainer(dataclasses.replace(config, **output, data_dir=str(tmp_path / "other")))

@@ -31,6 +31,7 @@ class ProblemMixer:
         self.batches = np.zeros(len(self.problems), np.int64)
         self.losses = np.full(len(self.problems), _INITIAL_LOSS)
         self._fixed = self._fixed_weights(examples)
+        self._other_problems: dict[str, Mapping[str, float]] = {}
 
     def _fixed_weights(self, examples: Mapping[str, int]) -> np.ndarray:
         scheme = self._mixing.scheme
@@ -39,7 +40,8 @@ class ProblemMixer:
         if scheme == "proportional":
             return np.array([examples[p] for p in self.problems], float) ** (1.0 / self._mixing.temperature)
         if scheme == "weighted":
-            return np.array([_parse_weights(self._mixing.weights, self.problems).get(p, 1.0) for p in self.problems])
+            weights = parse_weights(self._mixing.weights, "mixing.weights", self.problems)
+            return np.array([weights.get(p, 1.0) for p in self.problems])
         raise HParamsError(f"mixing.scheme={scheme!r}; give uniform, proportional, weighted or adaptive")
 
     @property
@@ -68,28 +70,45 @@ class ProblemMixer:
         i = self.problems.index(problem)
         self.losses[i] = self._mixing.decay * self.losses[i] + (1 - self._mixing.decay) * loss
 
-    def state(self) -> dict[str, dict[str, float]]:
-        """What a checkpoint keeps, by problem name."""
-        return {
-            p: {"batches": int(b), "loss": float(loss)} for p, b, loss in zip(self.problems, self.batches, self.losses)
-        }
+    def state(self) -> dict[str, Mapping[str, float]]:
+        """What a checkpoint keeps, by problem name; problems that this run does not train keep what they had."""
+        mine = zip(self.problems, self.batches, self.losses)
+        return {**self._other_problems, **{p: {"batches": int(b), "loss": float(loss)} for p, b, loss in mine}}
 
     def restore(self, state: Mapping[str, Mapping[str, float]]) -> None:
         """The inverse of `state`; problems that the state lacks start afresh."""
+        self._other_problems = {problem: values for problem, values in state.items() if problem not in self.problems}
         for i, problem in enumerate(self.problems):
             if problem in state:
                 self.batches[i] = int(state[problem]["batches"])
                 self.losses[i] = float(state[problem]["loss"])
 
 
-def _parse_weights(text: str, problems: Sequence[str]) -> dict[str, float]:
+def parse_weights(text: str, hparam: str, problems: Sequence[str] | None = None) -> dict[str, float]:
+    """Weights by problem from ``problem:weight|problem:weight``.
+
+    Args:
+        text: the hparam's value.
+        hparam: its name, for messages.
+        problems: the names that are allowed; None allows all.
+
+    Raises:
+        HParamsError: an item has no weight or a negative one, or names another problem.
+
+    Example:
+        parse_weights("image_imagenet:0.7|speech_wsj:2", "mixing.loss_weights")
+    """
     weights = {}
     for item in filter(None, text.split("|")):
         name, _, value = item.partition(":")
         try:
             weights[name] = float(value)
         except ValueError:
-            raise HParamsError(f"mixing.weights item {item!r} is no problem:weight") from None
-        if name not in problems or weights[name] < 0:
-            raise HParamsError(f"mixing.weights item {item!r} names no problem of this run or is negative")
+            raise HParamsError(f"{hparam} item {item!r} is not problem:weight; write one") from None
+        if not 0 <= weights[name] < np.inf:
+            raise HParamsError(f"{hparam} item {item!r} has a weight below 0 or not finite; give 0 or more")
+        if problems is not None and name not in problems:
+            raise HParamsError(
+                f"{hparam} item {item!r} names no problem of this run; give one of {', '.join(problems)}"
+            )
     return weights

@@ -14,14 +14,18 @@ import tensorflow as tf
 class Adam:
     """Adam (Kingma and Ba 2015) with global-norm clipping and decoupled weight decay.
 
-    A variable that a step does not reach (another problem's modality net) keeps its value and its moments, and its
-    bias correction counts its own updates alone.
+    A step updates only the variables that have a gradient. The others (e.g. another problem's modality net) keep their
+    values and moments, and the bias correction of a variable counts its own updates.
 
     Args:
         variables: trainable variables by name. Create the optimizer within the strategy's scope.
         optimizer: hparams group.
 
     Call `apply` within a replica context; every replica applies the same summed gradients.
+
+    Example:
+        optimizer = Adam({"kernel": variable}, OptimizerHParams())
+        norm = optimizer.apply([gradient], [variable], tf.constant(1e-3))
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable], optimizer):
@@ -74,8 +78,8 @@ class Adam:
             scale = self._hparams.clip_norm / tf.maximum(norm, self._hparams.clip_norm)
             gradients = [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
         positions = [self._position[variable.ref()] for variable in variables]
-        reached = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
-        counts = self._updates.read_value() + reached
+        updated = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
+        counts = self._updates.read_value() + updated
         tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
         decay = self._hparams.weight_decay
         for variable in variables:
@@ -86,12 +90,18 @@ class Adam:
         self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
         return norm
 
-    def _update(self, reached: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
-        """Updates (position, gradient, variable) each, after `counts` `[variables]` updates, this one included."""
+    def _update(self, updates: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
+        """Updates variables.
+
+        Args:
+            updates: (position, gradient, variable) of each.
+            learning_rate: float32 scalar.
+            counts: float32 `[variables]`, how often each was updated, this update included.
+        """
         hparams = self._hparams
         beta1_powers, beta2_powers = tf.unstack(hparams.beta1**counts), tf.unstack(hparams.beta2**counts)
         constants = {name: tf.constant(getattr(hparams, name), tf.float32) for name in ("beta1", "beta2", "epsilon")}
-        for i, gradient, variable in reached:
+        for i, gradient, variable in updates:
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=self._first[i].handle,

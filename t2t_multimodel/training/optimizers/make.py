@@ -14,10 +14,17 @@ _KINDS = {"adam": Adam, "muon": Muon}
 
 
 def make_optimizer(variables: Mapping[str, tf.Variable], optimizer) -> Adam:
-    """The optimizer of `optimizer.name`; arguments as for `Adam`.
+    """The optimizer of `optimizer.name`.
+
+    Args:
+        variables: trainable variables by name.
+        optimizer: hparams group.
 
     Raises:
         HParamsError: the name is unknown.
+
+    Example:
+        make_optimizer({v.path: v.value for v in model.trainable_variables}, hparams.optimizer)
     """
     if optimizer.name not in _KINDS:
         raise HParamsError(f"optimizer.name={optimizer.name!r} is unknown; give {' or '.join(_KINDS)}")

@@ -16,7 +16,7 @@ from t2t_multimodel.training.optimizers.adam import Adam
 # Coefficients of the quintic iteration x -> a x + b x^3 + c x^5, chosen for speed: it takes singular values into about
 # [0.7, 1.2] within five steps and does not converge to exactly 1.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-# Tables and gates are looked up or decide; they are no maps between hidden states.
+# Tables are looked up and gates choose experts: these do not map hidden states to hidden states.
 _NOT_HIDDEN = ("embedding", "softmax", "commands", "gate", "depthwise")
 
 
@@ -40,15 +40,15 @@ def orthogonalize(matrices: tf.Tensor, steps: int) -> tf.Tensor:
 
 
 def is_hidden_matrix(name: str, variable: tf.Variable) -> bool:
-    """Whether Muon updates a variable: products' kernels `[inputs, outputs]`, and stacks of them, one an expert."""
+    """Whether Muon updates a variable: a kernel `[inputs, outputs]`, or one of experts `[experts, inputs, outputs]`."""
     return variable.shape.rank in (2, 3) and not any(part in name for part in _NOT_HIDDEN)
 
 
 class Muon(Adam):
     """Muon for the matrices between hidden states, Adam for all other variables.
 
-    Clipping, weight decay, and what is said of variables that a step does not reach are as in `Adam`. Matrices of one
-    shape are orthogonalised together.
+    Clipping, weight decay, and variables without a gradient are treated as in `Adam`. Matrices of one shape are
+    orthogonalised together.
 
     Args:
         variables: trainable variables by name.
@@ -62,10 +62,10 @@ class Muon(Adam):
     def _needs_second_slot(self, position: int) -> bool:
         return position not in self._hidden
 
-    def _update(self, reached, learning_rate, counts):
-        super()._update([item for item in reached if item[0] not in self._hidden], learning_rate, counts)
+    def _update(self, updates, learning_rate, counts):
+        super()._update([item for item in updates if item[0] not in self._hidden], learning_rate, counts)
         groups = defaultdict(list)
-        for i, gradient, variable in reached:
+        for i, gradient, variable in updates:
             if i in self._hidden:
                 groups[tuple(variable.shape)].append((variable, self._moved(i, gradient)))
         for shape, members in groups.items():

@@ -27,6 +27,17 @@ def test_a_restored_mixer_continues_as_if_never_stopped():
     assert head + draws(second, 25, 60) == whole
 
 
+def test_problems_that_a_session_leaves_out_keep_their_place():
+    whole = mixer()
+    draws(whole, 0, 40)
+    part = ProblemMixer(("c",), EXAMPLES, MixingHParams(), seed=0)
+    part.restore(whole.state())
+    draws(part, 40, 45)
+    again = mixer()
+    again.restore(part.state())
+    assert again.batches.tolist() == [*whole.batches[:2], whole.batches[2] + 5]
+
+
 def test_each_problem_gets_its_batches_in_order():
     for name in NAMES:
         numbers = [number for problem, number in draws(mixer(), 0, 200) if problem == name]

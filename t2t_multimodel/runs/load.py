@@ -1,0 +1,92 @@
+"""A trained model, read from its run's folder alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable
+
+from t2t_multimodel.data.data_folder import data_vocabulary
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
+from t2t_multimodel.errors import VocabularyError
+from t2t_multimodel.model import MultiModel
+from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
+from t2t_multimodel.runs.checkpoint import Checkpointer, newest_checkpoint
+from t2t_multimodel.runs.manifest import Manifest
+from t2t_multimodel.runs.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedRun:
+    """The weights of one checkpoint and all that is needed to use them.
+
+    Attributes:
+        manifest: of the run.
+        tasks: the problems asked for, in that order.
+        vocabulary: of the model, or None where no problem has text.
+        label_names: class names of each task whose targets are classes; numbers where the data had no names.
+        model: with the checkpoint's weights.
+        step: the checkpoint's training step.
+    """
+
+    manifest: Manifest
+    tasks: list[Task]
+    vocabulary: AnyVocabulary | None
+    label_names: dict[str, list[str]]
+    model: MultiModel
+    step: int
+
+
+def load_run(
+    output_dir: str | pathlib.Path, *, problems: Iterable[str] | None = None, checkpoint: str | None = None
+) -> LoadedRun:
+    """Restores a trained model from its folder; the data it was trained on are not needed.
+
+    Args:
+        output_dir: the training run.
+        problems: names of problems that the model was trained on; all of them by default.
+        checkpoint: path of a checkpoint; the newest one by default.
+
+    Raises:
+        MultiModelError: the folder is no complete run, or the model was not trained on a problem.
+
+    Example:
+        run = load_run("runs/mini", problems=["mini_parsing"])
+        print(run.step, run.vocabulary.size)
+    """
+    manifest = Manifest.load(output_dir)
+    tasks = manifest.tasks(manifest.problems if problems is None else problems)
+    checkpoint = checkpoint or newest_checkpoint(output_dir)
+    vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
+    label_names = _label_names(output_dir, tasks)
+    model = manifest.make_model()
+    state = Checkpointer(output_dir, model=model.named_variables()).restore(checkpoint)
+    return LoadedRun(manifest, tasks, vocabulary, label_names, model, int(state["step"]))
+
+
+def check_vocabulary(manifest: Manifest, data_dir: str | pathlib.Path, tasks: Iterable[Task]) -> None:
+    """Checks that data were generated with the model's vocabulary.
+
+    Args:
+        manifest: of the run.
+        data_dir: the data.
+        tasks: the problems whose data will be read.
+
+    Raises:
+        DataError: the folder does not exist.
+        VocabularyError: the data have another vocabulary, or none.
+    """
+    vocabulary = data_vocabulary(data_dir, [task.problem for task in tasks])
+    if vocabulary is not None and vocabulary.fingerprint != manifest.vocab_fingerprint:
+        raise VocabularyError(
+            f"the vocabulary in {data_dir} ({vocabulary.fingerprint}) is not the one the model was trained with"
+            f" ({manifest.vocab_fingerprint}); give the --data_dir of the training"
+        )
+
+
+def _label_names(output_dir: str | pathlib.Path, tasks: Iterable[Task]) -> dict[str, list[str]]:
+    stored = load_label_names(output_dir)
+    classes = {task.name: task.problem.targets for task in tasks if not task.problem.targets.autoregressive}
+    return {
+        name: stored.get(name) or [str(number) for number in range(spec.num_ids(0))] for name, spec in classes.items()
+    }

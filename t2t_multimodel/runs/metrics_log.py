@@ -1,0 +1,82 @@
+"""The records of a run's evaluations: `metrics.jsonl` and the table that a command prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from t2t_multimodel import metrics
+from t2t_multimodel.data.storage import write_atomically
+
+METRICS_FILE = "metrics.jsonl"
+
+
+def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Appends records to `metrics.jsonl`, one JSON object a line, in one write."""
+    text = "".join(json.dumps(dict(record)) + "\n" for record in records)
+    with open(pathlib.Path(output_dir) / METRICS_FILE, "a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
+    """All whole records of `metrics.jsonl`; a line cut by a crash is left out."""
+    path = pathlib.Path(output_dir) / METRICS_FILE
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records
+
+
+def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
+    """Removes the records of steps after `step`: a resumed run will write them again."""
+    records = read_records(output_dir)
+    kept = [record for record in records if record["step"] <= step]
+    if len(kept) != len(records):
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        write_atomically(pathlib.Path(output_dir) / METRICS_FILE, text.encode())
+
+
+_COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")
+_LEFT_ALIGNED = ("problem", "split", "metrics")
+
+
+def format_table(records: Iterable[Mapping[str, Any]]) -> str:
+    """A table for people: one line a problem, and a last column with the tasks' metrics where there are any.
+
+    Without records it is one line that says so.
+    """
+    rows = [_COLUMNS, *(_cells(record) for record in records)]
+    if len(rows) == 1:
+        return "nothing was evaluated: no problem has examples in the split"
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    aligned = []
+    for name, *cells in zip(*rows):
+        width = max(map(len, (name, *cells)))
+        align = str.ljust if name in _LEFT_ALIGNED else str.rjust
+        aligned.append([align(cell, width) for cell in (name, *cells)])
+    header, *lines = ["  ".join(row).rstrip() for row in zip(*aligned)]
+    return "\n".join([header, "-" * len(header), *lines])
+
+
+def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        record["problem"],
+        record["split"],
+        str(record["examples"]),
+        f"{record['loss']:.3f}",
+        f"{record['baseline_loss']:.3f}",
+        f"{record['token_accuracy']:.1%}",
+        f"{record['baseline_accuracy']:.1%}",
+        f"{record['sequence_accuracy']:.1%}",
+        f"{record['top5']:.1%}" if "top5" in record else "",
+        "  ".join(f"{name} {record[name]:.4g}" for name in metrics.names() if name in record),
+    )

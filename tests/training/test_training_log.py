@@ -1,0 +1,50 @@
+"""The training line, by a clock that the test sets."""
+
+import re
+
+import pytest
+
+from t2t_multimodel.training import training_log
+from t2t_multimodel.training.actions import Every, Report
+from t2t_multimodel.training.controller import Controller
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 0.0
+
+    monkeypatch.setattr(training_log.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def values():
+    return {
+        "loss": 1.0, "targets": 7.0, "token_accuracy": 0.5, "learning_rate": 0.1, "gradient_norm": 1.0,
+        "mixture_loss": 0.0,
+    }  # fmt: skip
+
+
+def test_throughput_leaves_out_what_happens_beside_the_steps(clock, tmp_path, capsys):
+    """Steps of one second; evaluations and checkpoints of 100 seconds."""
+    log = training_log.TrainingLog(train_steps=30, start=0, summary_dir=str(tmp_path), seconds=1000)
+
+    def train_step(step):
+        clock.now += 1
+        return "a", values()
+
+    def work(step):
+        clock.now += 100
+
+    Controller(train_step).run(30, [Report(log), Every(4, work, log), Every(10, work, log)])
+    lines = capsys.readouterr().err.splitlines()
+    assert [int(re.match(r"step (\d+)/30", line)[1]) for line in lines] == [4, 8, 10, 12, 16, 20, 24, 28, 30]
+    for line in lines:
+        assert "  7 targets/s  1.00 steps/s" in line
+
+
+def test_work_is_done_each_so_many_steps_but_not_after_the_last(clock, tmp_path):
+    log = training_log.TrainingLog(train_steps=6, start=0, summary_dir=str(tmp_path))
+    often, never = [], []
+    Controller(lambda step: ("a", values())).run(6, [Every(2, often.append, log), Every(0, never.append, log)])
+    assert often == [2, 4] and never == []

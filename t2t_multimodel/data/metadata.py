@@ -85,8 +85,8 @@ class Metadata:
         version: version of this layout.
 
     Example:
-        >>> Metadata.load("data", "mini_caption").splits["dev"].examples
-        400
+        >>> Metadata.load("data", "mini_caption").splits["dev"].shards
+        1
     """
 
     problem: str

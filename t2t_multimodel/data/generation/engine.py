@@ -78,8 +78,9 @@ def generate(
         MultiModelError: an argument is out of range or unknown.
 
     Example:
-        >>> (metadata,) = generate(["mini_caption"], "data")
-        >>> print(summary([metadata]))
+        >>> (metadata,) = generate(["mini_caption"], "small", options="train_examples=40", report=lambda line: None)
+        >>> metadata.splits["train"].examples
+        40
     """
     run = _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn)
     if beam_options is not None:

@@ -78,7 +78,9 @@ def generate(
         MultiModelError: an argument is out of range or unknown.
 
     Example:
-        >>> (metadata,) = generate(["mini_caption"], "small", options="train_examples=40", report=lambda line: None)
+        >>> sizes = "train_examples=40,dev_examples=8,test_examples=8"
+        >>> settings = {"options": sizes, "num_workers": 1, "report": lambda line: None}
+        >>> (metadata,) = generate(["mini_caption"], "small", **settings)
         >>> metadata.splits["train"].examples
         40
     """

@@ -102,8 +102,9 @@ class RecordIndex:
 
         Example:
             >>> index = RecordIndex.load_or_build("data", "mini_caption", "dev")
-            >>> [sorted(example_proto.parse(payload)) for payload in index.read([0])]
-            [['image/class/label', 'image/encoded', 'image/format']]
+            >>> (payload,) = index.read([0])
+            >>> example_proto.parse(payload)["image/format"]
+            [b'jpeg']
             >>> sides = (("image/encoded", 1), ("image/class/label", 1))
             >>> index = RecordIndex.load_or_build("data", "mini_caption", "dev", sides=sides)
         """

@@ -223,6 +223,9 @@ class HParams:
 
         Raises:
             HParamsError: an unknown name (the nearest is suggested) or a value of the wrong type.
+
+        Example:
+            HParams().override("body.depth=64,dropout=0.2", mixing__scheme="adaptive")
         """
         result = self
         for item in filter(None, (part.strip() for part in text.split(","))):
@@ -287,5 +290,5 @@ def _parse(current: Any, value: Any, name: str) -> Any:
             return tuple(type(current[0])(item) for item in value.split(":"))
         return type(current)(value)
     except (KeyError, ValueError):
-        kind = "list a:b:c" if isinstance(current, tuple) else type(current).__name__
-        raise HParamsError(f"hparam {name}={value!r} is no {kind}; its value now is {current!r}") from None
+        kind = {bool: "true or false", int: "an int", float: "a float"}.get(type(current), "a list such as 3:3:15")
+        raise HParamsError(f"hparam {name}={value!r} is not {kind}; its value now is {current!r}") from None

@@ -118,11 +118,13 @@ def _same_module(one: str, other: str) -> bool:
 
 
 def _file(module: str) -> str:
-    """Path of a module's source, "" where it has none; imports nothing but the module's parent packages."""
-    loaded = sys.modules.get(module)
-    if loaded is not None:
-        return getattr(loaded, "__file__", None) or ""
-    spec = importlib.util.find_spec(module)
+    """Path of a module's source, "" where it has none; imports at most the module's parent packages."""
+    if module in sys.modules:
+        return getattr(sys.modules[module], "__file__", None) or ""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):
+        return ""
     return (spec.origin or "") if spec is not None else ""
 
 
@@ -190,11 +192,19 @@ def register_hparams(name: str) -> Callable[[Callable], Callable]:
 
 
 def register_modality(name: str) -> Callable[[type], type]:
-    """Class decorator: registers the spec of a modality under `name` and sets its ``modality`` attribute."""
+    """Class decorator: registers the spec of a modality under `name` and sets its ``modality`` attribute.
+
+    The decorator raises a MultiModelError where another module registered the name.
+
+    Example:
+        @register_modality("sensor")
+        @dataclasses.dataclass(frozen=True)
+        class SensorSpec(InputSpec): ...
+    """
 
     def decorate(cls: type) -> type:
+        _modalities.add(name, cls, cls.__module__)
         cls.modality = name
-        _modalities.add(name, cls)
         return cls
 
     return decorate

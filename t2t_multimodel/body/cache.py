@@ -39,6 +39,8 @@ class CachedParts:
 
     Example:
 
+        from t2t_multimodel.layers.conv_step import ConvStep
+
         step = ConvStep(4, 3, padding="causal", name="step")
         step.build((None, None, 4))
         run = CachedParts({"step": step.init_cache(batch_size=2)})

@@ -49,7 +49,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
         x, source = tf.random.normal([2, 5, 8]), tf.random.normal([2, 7, 8])
         y = attention(x, causal=True)  # [2, 5, 8]
         first, cache = attention(x[:, :1], cache=attention.init_cache(2, max_length=5))  # equals y[:, :1]
-        y = attention(x, source, source_mask=tf.sequence_mask([7, 3]))
+        attended = attention(x, source, source_mask=tf.sequence_mask([7, 3]))
 
     Reference: Vaswani et al., "Attention Is All You Need", 2017.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints by variable name: weights, optimizer slots and the loop's state, written atomically."""
+"""Checkpoints by variable name: weights, optimizer slots and the state of the loop, written atomically."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class Checkpointer:
         model: the model's variables by name.
         optimizer: the optimizer's variables by name, or None to read weights alone.
         keep: how many checkpoints are kept.
+
+    Example:
+        checkpointer = Checkpointer("runs/mini", model=model.named_variables())
+        step = checkpointer.restore()["step"]
     """
 
     def __init__(

@@ -25,6 +25,10 @@ class Evaluator:
         split: ``"dev"`` or ``"test"``.
         seed: of the choice of batches where not all are taken.
         strict: damaged records are fatal.
+
+    Example:
+        evaluator = Evaluator(run.model, "data/mini", "dev")
+        records = [evaluator.evaluate(task, step=run.step) for task in run.tasks]
     """
 
     def __init__(

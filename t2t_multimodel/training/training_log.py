@@ -27,6 +27,10 @@ class TrainingLog:
         start: the first step of this session.
         summary_dir: folder of TensorBoard events.
         seconds: time between lines.
+
+    Example:
+        log = TrainingLog(train_steps=100, start=0, summary_dir="run/events")
+        log.add(1, "mini_parsing", values)
     """
 
     def __init__(self, *, train_steps: int, start: int, summary_dir: str, seconds: float = 10.0):

@@ -33,9 +33,9 @@ def test_override_leaves_the_original_alone():
     [
         ("body.dept=3", "did you mean 'body.depth'"),
         ("batch_token=5", "did you mean 'batching.batch_tokens'"),
-        ("body.depth=wide", "is no int"),
+        ("body.depth=wide", "is not an int"),
         ("body.depth", "has no value"),
-        ("spec_augment=perhaps", "is no bool"),
+        ("spec_augment=perhaps", "is not true or false"),
     ],
 )
 def test_bad_overrides_name_the_cure(text, message):

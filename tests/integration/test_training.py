@@ -36,12 +36,14 @@ def test_a_killed_run_ends_with_weights_bit_equal_to_an_uninterrupted_one(mini_d
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(mini_data, whole), check=True, capture_output=True)
     process = subprocess.Popen(command(mini_data, killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (killed / "ckpt-10.index").exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 900
+    try:
+        while not (killed / "ckpt-10.index").exists():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (killed / "ckpt-40.index").exists()
     again = subprocess.run(command(mini_data, killed), check=True, capture_output=True, text=True)

@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from t2t_multimodel.kernels import linear_cross_entropy as module
 from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
 from t2t_multimodel.kernels.losses import smoothed_cross_entropy
 
@@ -24,19 +22,6 @@ def _run(function, hidden, table, labels, smoothing):
         return loss, hits, *tape.gradient(objective, [hidden, table])
 
     return run(hidden, table)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("tokens", [1, 8, 21], ids=["one", "whole_chunks", "a_part_of_a_chunk"])
-def test_equals_logits_and_loss_one_after_the_other(monkeypatch, smoothing, tokens):
-    monkeypatch.setattr(module, "_CHUNK", 33 * 4)  # four tokens at a time
-    random = np.random.default_rng(tokens)
-    hidden = tf.constant(random.normal(size=(tokens, 6)), tf.float32)
-    table = tf.constant(random.normal(size=(33, 6)) * 3, tf.float32)
-    labels = tf.constant(random.integers(0, 33, tokens), tf.int32)
-    found = _run(linear_cross_entropy, hidden, table, labels, smoothing)
-    for fast, plain in zip(found, _run(_plain, hidden, table, labels, smoothing)):
-        np.testing.assert_allclose(fast, plain, atol=1e-5, rtol=1e-5)
 
 
 def test_large_logits_neither_overflow_nor_vanish():

@@ -5,7 +5,7 @@ import tensorflow as tf
 from t2t_multimodel.kernels.losses import smoothed_cross_entropy
 
 
-def _plain(logits, labels, smoothing):
+def _one_hot(logits, labels, smoothing):
     classes = logits.shape[-1]
     low = smoothing / (classes - 1)
     target = tf.one_hot(labels, classes, 1 - smoothing, low)
@@ -38,7 +38,7 @@ def test_equals_the_one_hot_form(label_type):
             total = tf.reduce_sum(losses * weights)
         return losses, tape.gradient(total, logits)
 
-    for fast, plain in zip(run(logits, smoothed_cross_entropy), run(logits, _plain)):
+    for fast, plain in zip(run(logits, smoothed_cross_entropy), run(logits, _one_hot)):
         np.testing.assert_allclose(fast, plain, atol=1e-5, rtol=1e-5)
 
 

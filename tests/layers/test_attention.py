@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.seeds import SeedStream
-from tests.layer_case import check_layer
+from tests.layer_case import check_layer, check_steps
 
 
 def _golden_layer(golden, heads, *shapes):
@@ -35,6 +35,42 @@ def test_attention_is_a_layer(random):
     query, memory = random.normal(size=(2, 5, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
     check_layer(MultiHeadAttention(2, 8), query, causal=True)
     check_layer(MultiHeadAttention(2, 12, dropout=0.3), query, memory, source_mask=tf.sequence_mask([7, 3]))
+
+
+def test_steps_equal_the_whole_pass(random):
+    x, source = random.normal(size=(2, 9, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
+    check_steps(MultiHeadAttention(2, 8), x, causal=True)
+    check_steps(MultiHeadAttention(2, 8), x, source, source_mask=tf.sequence_mask([7, 3]))
+
+
+def test_rows_may_be_at_different_positions(random):
+    x = tf.constant(random.normal(size=(2, 5, 8)), tf.float32)
+    layer = MultiHeadAttention(2, 8)
+    whole = layer(x, causal=True)
+    _, behind = layer(x[:1, :2], cache=layer.init_cache(1, 5))
+    _, ahead = layer(x[1:, :4], cache=layer.init_cache(1, 5))
+    cache = tf.nest.map_structure(lambda one, other: tf.concat([one, other], 0), behind, ahead)
+    y, cache = layer(tf.stack([x[0, 2:3], x[1, 4:5]]), cache=cache)
+    np.testing.assert_allclose(y[:, 0], tf.stack([whole[0, 2], whole[1, 4]]), atol=1e-5)
+    np.testing.assert_array_equal(cache["position"], [3, 5])
+
+
+def test_a_cache_of_low_precision(random):
+    x = random.normal(size=(2, 5, 8)).astype("float32")
+    layer = MultiHeadAttention(2, 8, dtype="mixed_bfloat16")
+    layer.build(x.shape)
+    cache = layer.init_cache(2, 5, source=tf.constant(x))
+    assert cache["source_keys"].dtype == layer.init_cache(2, 5)["keys"].dtype == tf.bfloat16
+    y, _ = layer(tf.constant(x), cache=cache)
+    whole = layer(tf.constant(x), tf.constant(x))
+    np.testing.assert_allclose(tf.cast(y, tf.float32), tf.cast(whole, tf.float32), atol=0.02)
+
+
+def test_a_cache_needs_a_size():
+    layer = MultiHeadAttention(2, 8)
+    layer.build((None, None, 8))
+    with pytest.raises(ValueError, match="give max_length"):
+        layer.init_cache(2)
 
 
 def test_no_output_sees_a_later_input(random):

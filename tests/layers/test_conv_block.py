@@ -4,13 +4,21 @@ import tensorflow as tf
 
 from t2t_multimodel.layers.conv_block import ConvBlock
 from t2t_multimodel.layers.seeds import SeedStream
-from tests.layer_case import check_layer
+from tests.layer_case import check_layer, check_steps
 
 
-@pytest.mark.parametrize("options", [{}, {"padding": "causal", "second_skip": "hidden", "dropout": 0.4}])
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": "causal", "second_skip": "hidden", "dropout": 0.4}, {"recompute": True, "dropout": 0.4}]
+)
 def test_conv_block_is_a_layer(random, options):
     mask = tf.constant([[True] * 20, [True] * 11 + [False] * 9])
     check_layer(ConvBlock(6, **options), random.normal(size=(2, 20, 6)).astype("float32"), mask=mask)
+
+
+@pytest.mark.parametrize("second_skip", ["input", "hidden"])
+def test_steps_equal_the_whole_pass(random, second_skip):
+    block = ConvBlock(6, padding="causal", second_skip=second_skip, dropout=0.4)
+    check_steps(block, random.normal(size=(2, 20, 6)).astype("float32"))
 
 
 @pytest.mark.parametrize("second_skip", ["input", "hidden"])

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
-from tests.layer_case import check_layer
+from tests.layer_case import check_layer, check_steps
 
 
 def numpy_reference(x, weights, causal):
@@ -27,6 +27,10 @@ def test_the_formula(padding):
 @pytest.mark.parametrize("padding", ["same", "causal"])
 def test_what_holds_for_every_layer(padding):
     check_layer(ConvFeedForward(4, 10, 5, padding), np.random.default_rng(1).normal(size=(2, 9, 4)).astype(np.float32))
+
+
+def test_steps_equal_the_whole_pass(random):
+    check_steps(ConvFeedForward(4, 10, 5, "causal"), random.normal(size=(2, 9, 4)).astype("float32"))
 
 
 def test_padding_is_not_seen():

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.layers.conv_step import ConvStep, ConvStep2D
-from tests.layer_case import check_layer
+from tests.layer_case import check_layer, check_steps
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_conv_step_is_a_layer(random):
     x = random.normal(size=(2, 9, 4)).astype("float32")
     check_layer(ConvStep(6, 3, 2, "causal"), x)
     check_layer(ConvStep(6, 3), x, mask=tf.constant([[True] * 9, [True] * 5 + [False] * 4]))
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(3, 1), (5, 3), (1, 1)])
+def test_steps_equal_the_whole_pass(random, kernel, dilation):
+    check_steps(ConvStep(6, kernel, dilation, "causal"), random.normal(size=(2, 14, 4)).astype("float32"))
 
 
 @pytest.mark.parametrize("mask_type", [tf.bool, tf.float32])

@@ -2,29 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_2d
+from t2t_multimodel.kernels.depthwise import depthwise_conv_2d
 from t2t_multimodel.layers.separable_conv import SeparableConv1D, SeparableConv2D
-from tests.layer_case import assert_same, check_layer, gradients
-
-
-def _plain_1d(x, kernel, dilation, padding):
-    """Sum of shifted products."""
-    width, time = kernel.shape[0], x.shape[1]
-    span = (width - 1) * dilation
-    before = span if padding == "causal" else span // 2
-    padded = tf.pad(x, [[0, 0], [before, span - before], [0, 0]])
-    return tf.add_n([padded[:, i * dilation : i * dilation + time] * kernel[i, 0, :, 0] for i in range(width)])
-
-
-@pytest.mark.parametrize("padding", ["same", "causal"])
-@pytest.mark.parametrize(("width", "dilation", "time"), [(1, 1, 5), (3, 1, 7), (15, 1, 6), (5, 4, 13), (15, 8, 16)])
-def test_depthwise_1d_equals_shifted_products(random, padding, width, dilation, time):
-    x = tf.constant(random.normal(size=(2, time, 4)), tf.float32)
-    kernel = tf.constant(random.normal(size=(width, 1, 4, 1)), tf.float32)
-    assert_same(
-        gradients(lambda x, w: depthwise_conv_1d(x, w, dilation, padding), x, kernel),
-        gradients(lambda x, w: _plain_1d(x, w, dilation, padding), x, kernel),
-    )
+from tests.layer_case import assert_same, check_layer, check_steps, gradients
 
 
 @pytest.mark.parametrize("size", [(6, 6), (7, 5), (1, 4)])
@@ -43,6 +23,20 @@ def test_depthwise_2d_takes_any_strides(random, size, strides):
 @pytest.mark.parametrize("layer", [SeparableConv1D(6, 3), SeparableConv1D(6, 5, dilation=4, padding="causal")])
 def test_separable_1d_is_a_layer(random, layer):
     check_layer(layer, random.normal(size=(2, 10, 4)).astype("float32"))
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (5, 4)])
+def test_steps_equal_the_whole_pass(random, kernel, dilation):
+    layer = SeparableConv1D(6, kernel, dilation, "causal")
+    check_steps(layer, random.normal(size=(2, 14, 4)).astype("float32"))
+    assert layer.init_cache(3)["inputs"].shape == (3, (kernel - 1) * dilation, 4)
+
+
+def test_what_sees_later_inputs_has_no_cache():
+    layer = SeparableConv1D(6, 3)
+    layer.build((None, None, 4))
+    with pytest.raises(ValueError, match="needs padding 'causal'"):
+        layer.init_cache(2)
 
 
 @pytest.mark.parametrize("strides", [(1, 1), (2, 1)])

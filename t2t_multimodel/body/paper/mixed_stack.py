@@ -37,6 +37,8 @@ class MixedStack(ExplicitMaskLayer):
 
     Example:
 
+        from t2t_multimodel.layers.conv_block import ConvBlock
+
         blocks = [ConvBlock(8, name=f"block_{i}") for i in range(2)]
         stack = MixedStack(blocks, {"num_experts": 4, "hidden": 16, "k": 2})
         y, loss, load = stack(tf.random.normal([2, 5, 8]))

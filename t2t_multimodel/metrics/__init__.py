@@ -21,7 +21,7 @@ def register_metric(name: str) -> Callable[[Scorer], Scorer]:
     """Function decorator: registers ``score(hypotheses, references)`` under `name`, the key of its main score."""
 
     def decorate(function: Scorer) -> Scorer:
-        _metrics.add(name, function)
+        _metrics.add(name, function, function.__module__)
         return function
 
     return decorate

@@ -1,4 +1,4 @@
-"""The JSON beside a problem's shards: what is in them and how they were made."""
+"""The JSON file beside a problem's shards: what they contain and how they were made."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class SplitStats:
     Attributes:
         examples: records written.
         shards: number of shards.
-        input_units: ids, samples or pictures, summed.
-        target_tokens: target ids, end ids included, or classes, summed.
-        input_max, target_max: the longest.
-        input_histogram, target_length_histogram: examples by length; the key is the upper bound of the bin,
+        input_units: sum of the input lengths in ids, samples or images.
+        target_tokens: sum of the target lengths in ids, end ids included, or classes.
+        input_max, target_max: the largest lengths.
+        input_histogram, target_length_histogram: number of examples by length; the key is the upper bound of the bin,
             a power of two.
-        dropped: reason to number of raw examples left out.
+        dropped: number of raw examples left out, by reason.
     """
 
     examples: int = 0
@@ -45,7 +45,7 @@ class SplitStats:
     dropped: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def add(self, inputs: np.ndarray, targets: np.ndarray) -> None:
-        """Counts examples by the lengths of their sides, both `[examples]`."""
+        """Counts examples, given the lengths of their inputs and of their targets, both `[examples]`."""
         if not len(inputs):
             return
         self.examples += len(inputs)
@@ -57,7 +57,7 @@ class SplitStats:
         self._add_histogram("target_length_histogram", _histogram(targets))
 
     def merge(self, other: SplitStats) -> None:
-        """Adds the examples that `other` counted; shards and drops are left as they are."""
+        """Adds the examples counted by `other`; `shards` and `dropped` stay as they are."""
         for name in ("examples", "input_units", "target_tokens"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("input_max", "target_max"):
@@ -72,17 +72,21 @@ class SplitStats:
 
 @dataclasses.dataclass
 class Metadata:
-    """What `<problem>.json` holds.
+    """The contents of `<problem>.json`.
 
     Attributes:
-        problem: its name.
-        version: of this layout.
-        settings: all that determines the bytes of the shards beside the corpus: seed, shards, options, vocabulary.
-        vocabulary: fingerprint, or None without text.
+        problem: name of the problem.
+        settings: what determines the bytes of the shards beside the corpus: seed, shards, options, vocabulary.
+        vocabulary: fingerprint of the vocabulary, or None without text.
         splits: statistics by split.
         label_names: names of the classes, or None.
-        target_histogram: target id (or class) to its count in the training split, end ids included.
-        sources: name, size and sha256 (of small files; of large ones the time) of the files read from.
+        target_histogram: number of times each target id (or class) occurs in the training split, end ids included.
+        sources: name, size and sha256 of each source file; large files have their modification time instead.
+        version: version of this layout.
+
+    Example:
+        >>> Metadata.load("data", "mini_caption").splits["dev"].shards
+        1
     """
 
     problem: str
@@ -96,7 +100,7 @@ class Metadata:
 
     @property
     def seed(self) -> int:
-        """Seed the data were generated with."""
+        """Seed of the generation."""
         return self.settings["seed"]
 
     @property
@@ -107,17 +111,17 @@ class Metadata:
     def save(self, data_dir: str | os.PathLike) -> None:
         """Writes `<problem>.json` atomically."""
         fields = {**vars(self), "splits": {split: vars(stats) for split, stats in self.splits.items()}}
-        histogram = json.dumps(fields.pop("target_histogram"))  # on one line, being long
+        histogram = json.dumps(fields.pop("target_histogram"))  # on one line, because it is long
         text = json.dumps(fields, indent=1, ensure_ascii=False).removesuffix("\n}")
         text += f',\n "target_histogram": {histogram}\n}}\n'
         write_atomically(metadata_path(data_dir, self.problem), text.encode("utf-8"))
 
     @classmethod
     def load(cls, data_dir: str | os.PathLike, problem: str) -> Metadata:
-        """The metadata of a generated problem.
+        """Reads the metadata of a generated problem.
 
         Raises:
-            DataError: it is missing, damaged or of another version.
+            DataError: the file is missing, damaged or of another version.
         """
         path = metadata_path(data_dir, problem)
         if not path.is_file():
@@ -134,12 +138,12 @@ class Metadata:
 
 
 def metadata_path(data_dir: str | os.PathLike, problem: str) -> pathlib.Path:
-    """Where a problem's metadata lie."""
+    """Path of a problem's metadata."""
     return pathlib.Path(data_dir) / f"{problem}.json"
 
 
 def source_files(folder: pathlib.Path | None) -> list[dict[str, Any]]:
-    """Names, sizes and checksums of what a source folder holds, at most the first thousand files."""
+    """Names, sizes and checksums of the files of a source folder, at most the first thousand."""
     if folder is None:
         return []
     listed, budget = [], _HASHED_BYTES
@@ -172,6 +176,6 @@ def _walk(folder: pathlib.Path):
 
 
 def _histogram(lengths: np.ndarray) -> dict[str, int]:
-    """Upper bound of the bin, a power of two, to the number of lengths in it."""
+    """Number of lengths in each bin; the key is the upper bound of the bin, a power of two."""
     bounds = 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
     return {str(bound): count for bound, count in Counter(bounds.tolist()).items()}

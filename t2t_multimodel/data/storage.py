@@ -13,7 +13,13 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Opens a temporary file beside `path` that takes its name only when the block ends without an error."""
+    """Opens a temporary file that replaces `path` when the block ends without an error.
+
+    Example:
+        >>> with atomic_file("model.json") as file:
+        ...     file.write(b"{}")
+        2
+    """
     path = pathlib.Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     try:
@@ -30,13 +36,13 @@ def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
-    """Writes `data` so that `path` is at any time either the old file or the whole new one."""
+    """Writes `data`; at any time `path` is either the old file or the complete new one."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 def sha256(path: str | os.PathLike) -> str:
-    """Hex SHA-256 of a file."""
+    """SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

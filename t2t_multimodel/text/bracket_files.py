@@ -22,7 +22,12 @@ _PLAIN_LABEL = re.compile(r"[^-=][^-=]*")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RawTree:
-    """The text of one tree, perhaps malformed, and the 1-based line it starts on."""
+    """The text of one tree of a file, before it is parsed.
+
+    Attributes:
+        text: the brackets, perhaps malformed.
+        line: number of its first line, from 1.
+    """
 
     text: str
     line: int
@@ -31,9 +36,13 @@ class RawTree:
 def split_trees(text: str) -> list[RawTree]:
     """Cuts a bracket file into the texts of its trees.
 
-    Trees are cut where the brackets balance. Where they do not, or an unlabelled outer bracket stands in the first
-    column inside of a tree, every bracket in the first column starts anew, so that one malformed tree does not spoil
-    those after it; what is wrong is kept as a RawTree of its own, on which `parse_tree` raises.
+    A tree ends where its brackets balance. If they do not balance, or an unlabelled outer bracket stands in the first
+    column inside of a tree, every bracket in the first column starts a new tree. So one malformed tree does not spoil
+    the trees after it: it becomes a `RawTree` on which `parse_tree` raises.
+
+    Example:
+        >>> [raw.line for raw in split_trees("(NN cat)\\n(NN dog)")]
+        [1, 2]
     """
     pieces, balanced = _split_balanced(text, 1)
     if balanced and not any(_INNER_OUTER_BRACKET.search(piece.text) for piece in pieces):
@@ -49,7 +58,7 @@ def split_trees(text: str) -> list[RawTree]:
 
 
 def _split_balanced(text: str, line: int) -> tuple[list[RawTree], bool]:
-    """Cuts at balanced brackets; a stray closing bracket is added to the tree before it, which makes that one bad."""
+    """Cuts at balanced brackets; an extra closing bracket is added to the tree before it, which becomes malformed."""
     spans: list[tuple[int, int]] = []
     depth, start, balanced = 0, 0, True
     for match in _TOKEN.finditer(text):
@@ -82,6 +91,10 @@ def parse_tree(text: str) -> Tree:
 
     Raises:
         BadExampleError: brackets do not balance, a bracket is empty, a word has no tag, or there is other text.
+
+    Example:
+        >>> parse_tree("(NP (DT the) (NN cat))").words()
+        ['the', 'cat']
     """
     open_nodes: list[tuple[list[str], list[Tree | str]]] = []
     root, previous = None, ""
@@ -120,6 +133,10 @@ def parse_trees(text: str) -> Iterator[Tree]:
 
     Raises:
         BadExampleError: at the first malformed tree, with its number and line.
+
+    Example:
+        >>> list(parse_trees("(NN cat) (NN dog)"))
+        [Tree('(NN cat)'), Tree('(NN dog)')]
     """
     for number, raw in enumerate(split_trees(text), 1):
         try:
@@ -129,10 +146,14 @@ def parse_trees(text: str) -> Iterator[Tree]:
 
 
 def plain_label(label: str) -> str:
-    """A label without functional tags and indices: ``NP-SBJ-1`` and ``NP=2`` become ``NP``.
+    """A label without functional tags and indices.
 
-    As evalb does, labels are cut at the first hyphen or equals sign; those that begin with one (``-LRB-``) stay, and
-    a double label (``ADVP|PRT``) is one label.
+    As in evalb, a label is cut at its first hyphen or equals sign. Labels that begin with one (``-LRB-``) stay. A
+    double label (``ADVP|PRT``) is one label.
+
+    Example:
+        >>> [plain_label(label) for label in ("NP-SBJ-1", "NP=2", "-LRB-", "ADVP|PRT")]
+        ['NP', 'NP', '-LRB-', 'ADVP|PRT']
     """
     match = _PLAIN_LABEL.match(label)
     return match.group() if match else label
@@ -141,12 +162,16 @@ def plain_label(label: str) -> str:
 def clean(tree: Tree) -> Tree | None:
     """Removes what parsers do not predict.
 
-    Empty elements (``-NONE-``) and the constituents they leave empty, functional tags and indices, unlabelled
-    brackets, and an outer TOP, ROOT or S1 above one tree are removed. Several trees below one outer bracket stay
-    together below ``TOP``.
+    This removes empty elements (``-NONE-``) and constituents without other words, functional tags and indices,
+    unlabelled brackets, and an outer TOP, ROOT or S1 above one tree. Several trees below one outer bracket become the
+    children of ``TOP``.
 
     Returns:
-        the tree, or None where no word is left.
+        the tree, or None if no word is left.
+
+    Example:
+        >>> clean(parse_tree("( (S (NP-SBJ (-NONE- *)) (VP (VB Go))))"))
+        Tree('(S (VP (VB Go)))')
     """
     levels: list[list[Tree | str]] = [[]]
     for node, entering in walk(tree):

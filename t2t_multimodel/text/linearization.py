@@ -19,12 +19,17 @@ CONSTITUENT_LABELS = frozenset(_CONSTITUENTS.split())
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a blank-separated line; only ASCII blanks separate."""
+    """The words of a line, separated by ASCII blanks.
+
+    Example:
+        >>> split_words("The cat  sat")
+        ['The', 'cat', 'sat']
+    """
     return [word for word in re.split(r"[ \t\r\n\f\v]+", text) if word]
 
 
 def linearize(tree: Tree, preterminals: str = "pos", words: bool = False) -> list[str]:
-    """The tree as a sequence: ``S NP DT NN /NP VP VBD /VP /S``, Tensor2Tensor's form.
+    """The tree as a sequence of labels; a constituent ends with a slash and its label.
 
     Args:
         tree: a cleaned tree.
@@ -35,8 +40,15 @@ def linearize(tree: Tree, preterminals: str = "pos", words: bool = False) -> lis
         labels (`Label`) and, with `words`, words (plain `str`).
 
     Raises:
-        BadExampleError: a label begins with a slash, which would read as an end.
+        BadExampleError: a label begins with a slash, which marks ends.
         ValueError: `preterminals` is neither of the two.
+
+    Example:
+        >>> cat = Tree("NP", (Tree("DT", ("the",)), Tree("NN", ("cat",))))
+        >>> " ".join(linearize(cat))
+        'NP DT NN /NP'
+        >>> " ".join(linearize(cat, "xx", words=True))
+        'NP XX the XX cat /NP'
     """
     if preterminals not in ("pos", "xx"):
         raise ValueError(f"preterminals={preterminals!r}; give 'pos' or 'xx'")
@@ -47,13 +59,13 @@ def linearize(tree: Tree, preterminals: str = "pos", words: bool = False) -> lis
                 symbols.append(str(node))
         elif node.is_preterminal:
             if entering:
-                symbols.append(Label(_sound(node.label) if preterminals == "pos" else UNKNOWN_TAG))
+                symbols.append(Label(_checked(node.label) if preterminals == "pos" else UNKNOWN_TAG))
         else:
-            symbols.append(Label(_sound(node.label) if entering else f"/{node.label}"))
+            symbols.append(Label(_checked(node.label) if entering else f"/{node.label}"))
     return symbols
 
 
-def _sound(label: str) -> str:
+def _checked(label: str) -> str:
     if _is_end(label):
         raise BadExampleError(f"label {label[:20]!r} begins with a slash, which marks ends")
     return label
@@ -64,23 +76,34 @@ def _is_end(label: str) -> bool:
 
 
 def delinearize(tokens: Sequence[str], words: Sequence[str]) -> tuple[Tree, int]:
-    """The tree of a linearization; the inverse of `linearize`, repaired where malformed.
+    """The tree of a linearization: the inverse of `linearize`. Malformed sequences are repaired.
 
-    A label is a constituent where a matching end follows, else a preterminal. Constituents without end are closed,
-    ends without beginning and empty constituents removed, labels beyond the words removed, words beyond the labels
-    tagged XX below the root, and several roots joined below TOP. Unended labels are taken for constituents where
-    they are names of Penn Treebank constituents and that needs fewer repairs.
+    A label is a constituent if a matching end follows, otherwise a preterminal. The repairs are:
 
-    `delinearize(linearize(tree), tree.words())` is `tree` without repairs, provided that no label names both a
-    constituent and a preterminal of it (none does in the Penn Treebank; with words in the sequence none need be).
+    - a constituent without an end is closed;
+    - an end without a beginning, and an empty constituent, are removed;
+    - a preterminal without a word left is removed; words without a preterminal are tagged XX below the root;
+    - several roots become the children of TOP.
+
+    Labels without an end that are names of Penn Treebank constituents are also tried as constituents; the tree with
+    fewer repairs is taken.
+
+    `delinearize(linearize(tree), tree.words())` gives `tree` without repairs, if no label of the tree names both a
+    constituent and a preterminal. In the Penn Treebank none does. With words in the sequence, this may be so, too.
 
     Args:
-        tokens: labels; where some are `Label`, the others are words (or pieces of words) and say only that the
-            label before them is a preterminal.
+        tokens: labels. If some are `Label`, the others are words or pieces of words; they only mark that the label
+            before them is a preterminal.
         words: the leaves of the tree.
 
     Returns:
-        the tree, whose leaves are `words`, and the number of repairs.
+        the tree with the leaves `words`, and the number of repairs.
+
+    Example:
+        >>> delinearize("NP DT NN /NP".split(), ["the", "cat"])
+        (Tree('(NP (DT the) (NN cat))'), 0)
+        >>> delinearize("NP DT NN".split(), ["the", "cat"])
+        (Tree('(NP (DT the) (NN cat))'), 1)
     """
     symbols, stray = _symbols(tokens)
     ends = _matching_ends(symbols)
@@ -98,7 +121,7 @@ def delinearize(tokens: Sequence[str], words: Sequence[str]) -> tuple[Tree, int]
 
 
 def _symbols(tokens: Sequence[str]) -> tuple[list[tuple[str, bool]], int]:
-    """Labels, each with whether a word follows it, and the number of words that follow no label."""
+    """(label, whether a word follows it) for each label, and the number of words that follow no label."""
     has_labels = any(isinstance(token, Label) for token in tokens)
     symbols: list[tuple[str, bool]] = []
     stray, in_word = 0, False
@@ -116,13 +139,13 @@ def _symbols(tokens: Sequence[str]) -> tuple[list[tuple[str, bool]], int]:
 
 
 def _matching_ends(symbols: Sequence[tuple[str, bool]]) -> dict[int, int]:
-    """Index of each constituent's beginning to that of its end: the nearest that would not be empty."""
+    """Maps the index of each constituent's beginning to that of its end, the nearest that leaves it not empty."""
     ends: dict[int, int] = {}
-    pending: list[int] = []  # labels without end so far; -1 is a whole constituent
+    pending: list[int] = []  # labels without an end until now; -1 stands for a complete constituent
     unended: Counter[str] = Counter()
 
-    def name(place: int) -> str | None:
-        index = pending[place]
+    def name(position: int) -> str | None:
+        index = pending[position]
         return None if index < 0 or symbols[index][1] else symbols[index][0]
 
     for index, (label, tags_word) in enumerate(symbols):
@@ -134,13 +157,13 @@ def _matching_ends(symbols: Sequence[tuple[str, bool]]) -> dict[int, int]:
         empty = bool(pending) and name(-1) == wanted
         if unended[wanted] <= empty:
             continue
-        place = len(pending) - 1 - empty
-        while name(place) != wanted:
-            place -= 1
-        for inner in range(place, len(pending)):
+        start = len(pending) - 1 - empty
+        while name(start) != wanted:
+            start -= 1
+        for inner in range(start, len(pending)):
             unended[name(inner)] -= 1
-        ends[pending[place]] = index
-        pending[place:] = [-1]
+        ends[pending[start]] = index
+        pending[start:] = [-1]
     return ends
 
 
@@ -182,7 +205,7 @@ def _build(symbols: Sequence[tuple[str, bool]], words: Sequence[str], begins: se
 
 
 def _root(roots: list[Tree], missing: Sequence[str]) -> tuple[Tree, int]:
-    """One tree of `roots` and the words no label was left for, and the repairs that took."""
+    """Joins `roots`, and words without a label, to one tree; returns it and the number of repairs."""
     extra = tuple(Tree(UNKNOWN_TAG, (word,)) for word in missing)
     if len(roots) == 1 and not (extra and roots[0].is_preterminal):
         return (Tree(roots[0].label, roots[0].children + extra) if extra else roots[0]), len(extra)

@@ -19,6 +19,10 @@ class Tree:
     Args:
         label: its name, e.g. ``"NP"``; empty for the unlabelled outer bracket of the Penn Treebank.
         children: constituents, or the one word of a preterminal.
+
+    Example:
+        >>> Tree("NP", (Tree("DT", ("the",)), Tree("NN", ("cat",))))
+        Tree('(NP (DT the) (NN cat))')
     """
 
     label: str
@@ -50,7 +54,18 @@ class Tree:
 
 
 def walk(tree: Tree) -> Iterator[tuple[Tree | str, bool]]:
-    """Nodes from left to right; a Tree comes twice: entered (True), then left (False)."""
+    """Visits all nodes from left to right.
+
+    Args:
+        tree: the root.
+
+    Yields:
+        (node, entering): a word once, with True; a `Tree` twice, with True before its children and False after them.
+
+    Example:
+        >>> [(str(node), entering) for node, entering in walk(Tree("NN", ("cat",)))][1]
+        ('cat', True)
+    """
     stack: list[tuple[Tree | str, bool]] = [(tree, True)]
     while stack:
         node, entering = stack.pop()
@@ -62,7 +77,12 @@ def walk(tree: Tree) -> Iterator[tuple[Tree | str, bool]]:
 
 
 def to_brackets(tree: Tree) -> str:
-    """The tree on one line, ``(S (NP (DT The) (NN cat)) ...)``; brackets in words are written ``-LRB-``, ``-RRB-``."""
+    """The tree on one line; brackets in words are written ``-LRB-`` and ``-RRB-``, blanks as ``_``.
+
+    Example:
+        >>> to_brackets(Tree("NP", (Tree("DT", ("the",)), Tree("NN", ("cat",)))))
+        '(NP (DT the) (NN cat))'
+    """
     parts: list[str] = []
     for node, entering in walk(tree):
         if isinstance(node, str):
@@ -75,7 +95,14 @@ def to_brackets(tree: Tree) -> str:
 
 
 def draw(tree: Tree) -> str:
-    """The tree on several lines, indented by two blanks a level, tags beside their words."""
+    """The tree on several lines, indented by two blanks for each level, tags beside their words.
+
+    Example:
+        >>> print(draw(Tree("NP", (Tree("DT", ("the",)), Tree("NN", ("cat",))))))
+        NP
+          DT the
+          NN cat
+    """
     lines: list[str] = []
     depth = 0
     for node, entering in walk(tree):

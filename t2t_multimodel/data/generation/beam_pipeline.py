@@ -1,8 +1,8 @@
 """A split read, encoded and sharded on Apache Beam: the same bytes as the local engine, on any of Beam's runners.
 
-Reading is one element's work, since a corpus is read in order; its chunks are spread over the workers, which encode
-them; each shard is then put together, shuffled and written by one worker. Data folder, corpus and scratch must be
-visible to all workers under the same paths, and own problem classes importable there.
+One worker reads the corpus, because its order matters. The chunks are spread over all workers, which encode them. One
+worker then collects, shuffles and writes each shard. All workers must see the data folder, the corpus and the scratch
+folder under the same paths, and must be able to import the problem classes.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class BeamSplitWriter(SplitWriter):
     """`SplitWriter` whose encoding and shuffling run on Apache Beam.
 
     Args:
-        arguments: as for `SplitWriter`.
-        options: of the pipeline's runner, ``name=value`` each.
+        arguments: those of `SplitWriter`.
+        options: options of the pipeline's runner, ``name=value`` each.
     """
 
     def __init__(self, *arguments, options: Sequence[str]):
@@ -45,8 +45,8 @@ class BeamSplitWriter(SplitWriter):
         self._options = list(options)
 
     def _encode(self, state: EncodingState, cached: RawSplit | None) -> None:
-        """Fills `state`; the shards are written by then."""
-        del cached  # a worker reads the corpus anew
+        """Fills `state` and writes the shards."""
+        del cached  # a worker reads the corpus again
         result = self._state_file.with_suffix(".npz")
         work = _Work(self._job, self._run, self._split, self._encoder, self._paths(), self._scattered(), result)
         _run(work, self._options)
@@ -69,7 +69,7 @@ class BeamSplitWriter(SplitWriter):
 
 @dataclasses.dataclass
 class _Work:
-    """What a worker must know; `read`, `encode` and `place` are the pipeline's steps."""
+    """What a worker must know; the public methods are the pipeline's steps."""
 
     job: Job
     run: Run
@@ -80,11 +80,11 @@ class _Work:
     result: pathlib.Path
 
     def __getstate__(self):
-        # Callbacks for the user stay behind: workers print.
+        # The user's callbacks may not be picklable: workers print.
         return {**self.__dict__, "run": dataclasses.replace(self.run, report=print, warn=print_warning)}
 
     def read(self, _) -> Iterator[Any]:
-        """Yields the chunks of raw examples, each with the number of its first, and what was dropped."""
+        """Yields (number of the first example, raw examples) of each chunk, at last the counts of dropped examples."""
         from apache_beam.pvalue import TaggedOutput
 
         source, start = self.job.source(self.run), 0
@@ -94,7 +94,7 @@ class _Work:
         yield TaggedOutput(_DROPPED, dict(source.dropped))
 
     def encode(self, chunk: Chunk) -> Iterator[Any]:
-        """Yields, for each shard, the chunk's number and its entries of that shard; and what there is to count."""
+        """Yields (shard, (chunk number, entries)) for the shards the chunk's records go to, and its statistics."""
         from apache_beam.pvalue import TaggedOutput
 
         start, raws = chunk
@@ -108,8 +108,8 @@ class _Work:
         state.add(encoded)
         yield TaggedOutput(_STATES, state)
 
-    def place(self, grouped: tuple[int, Iterable[tuple[int, list[bytes]]]]) -> tuple[int, np.ndarray]:
-        """Writes a shard and gives its table of records."""
+    def write_shard(self, grouped: tuple[int, Iterable[tuple[int, list[bytes]]]]) -> tuple[int, np.ndarray]:
+        """Writes a shard; returns its number and its table of records."""
         shard, parts = grouped
         scattered, path = self.scattered[shard], self.paths[shard]
         scattered.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ class _Work:
         return shard, shuffle.ShuffleTask(scattered, path, seed)()
 
     def summarize(self, grouped: tuple[None, Iterable[tuple[str, Any]]]) -> None:
-        """Writes all that was found out to the result file."""
+        """Writes statistics and tables of the whole split to the result file."""
         total, dropped, arrays = EncodingState(), {}, {}
         for kind, value in grouped[1]:
             if kind == _STATES:
@@ -142,7 +142,7 @@ def _run(work: _Work, options: Sequence[str]) -> None:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
     except ImportError:
-        message = "--pipeline=beam needs Apache Beam; pip install 't2t-multimodel[beam]', or leave --pipeline away"
+        message = "--pipeline=beam needs Apache Beam; pip install 't2t-multimodel[beam]', or leave out --pipeline"
         raise errors.MultiModelError(message) from None
     flags = [f"--{option}" for option in options]
     empty = [(shard, (-1, [])) for shard in range(len(work.paths))]
@@ -159,7 +159,7 @@ def _run(work: _Work, options: Sequence[str]) -> None:
                 | "Encode" >> beam.FlatMap(work.encode).with_outputs(_STATES, main=_ENTRIES)
             )
             shards = (encoded[_ENTRIES], pipeline | "AllShards" >> beam.Create(empty)) | beam.Flatten()
-            tables = shards | beam.GroupByKey() | "Place" >> beam.Map(work.place)
+            tables = shards | beam.GroupByKey() | "WriteShard" >> beam.Map(work.write_shard)
             found = [
                 read[_DROPPED] | "Dropped" >> beam.Map(lambda dropped: (_DROPPED, dropped)),
                 encoded[_STATES] | "States" >> beam.Map(lambda state: (_STATES, state)),
@@ -177,7 +177,7 @@ def _run(work: _Work, options: Sequence[str]) -> None:
 
 
 def _plain(error: Exception) -> errors.MultiModelError:
-    """The project's own error that a worker raised; Beam hands it on as text, in an error of its own."""
+    """The project's error that a worker raised, taken from the text of Beam's error."""
     if isinstance(error, errors.MultiModelError):
         return error
     kinds = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}

@@ -1,4 +1,4 @@
-"""How far the encoding of a split has come: kept in a file, so that an interrupted run continues there."""
+"""Progress of the encoding of a split, kept in a file from which an interrupted run continues."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from t2t_multimodel.data.storage import write_atomically
 
 @dataclasses.dataclass
 class EncodingState:
-    """What is encoded so far.
+    """What has been encoded so far.
 
     Attributes:
         stats: statistics; its `examples` is the number of raw examples that need not be encoded again.
         counts: how often each target id occurs, `[ids]` int64.
-        complete: whether that is all.
+        complete: whether the whole split is encoded.
         sizes: bytes of each scatter file.
     """
 
@@ -32,19 +32,19 @@ class EncodingState:
     sizes: list[int] = dataclasses.field(default_factory=list)
 
     def add(self, chunk: EncodedChunk) -> None:
-        """Counts a chunk."""
+        """Adds the counts of a chunk."""
         self.stats.add(chunk.input_lengths, chunk.target_lengths)
         if len(chunk.target_ids):
-            self._reach(int(chunk.target_ids[-1]) + 1)
+            self._grow(int(chunk.target_ids[-1]) + 1)
         self.counts[chunk.target_ids] += chunk.target_counts
 
     def merge(self, other: EncodingState) -> None:
-        """Adds what another state counted."""
+        """Adds the counts of another state."""
         self.stats.merge(other.stats)
-        self._reach(len(other.counts))
+        self._grow(len(other.counts))
         self.counts[: len(other.counts)] += other.counts
 
-    def _reach(self, size: int) -> None:
+    def _grow(self, size: int) -> None:
         self.counts = np.pad(self.counts, (0, max(0, size - len(self.counts))))
 
     @property
@@ -54,7 +54,7 @@ class EncodingState:
         return dict(zip(ids.tolist(), self.counts[ids].tolist()))
 
     def save(self, path: pathlib.Path, settings: dict[str, Any]) -> None:
-        """Writes the state atomically, together with the settings it holds for."""
+        """Writes the state atomically, together with the settings it belongs to."""
         state = {
             "settings": settings,
             "stats": vars(self.stats),
@@ -68,7 +68,17 @@ class EncodingState:
     def load(
         cls, path: pathlib.Path, settings: dict[str, Any], scattered: Sequence[pathlib.Path]
     ) -> EncodingState | None:
-        """The state of `path`, or None if it is missing, of other settings, or scatter files fall short of it."""
+        """Reads a state.
+
+        Args:
+            path: the state file.
+            settings: those of the current run.
+            scattered: the scatter files, one a shard.
+
+        Returns:
+            the state, or None if it cannot be continued: the file is missing or damaged, the settings differ, or a
+            scatter file is shorter than the state says.
+        """
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             if state.pop("settings") != json.loads(json.dumps(settings)):

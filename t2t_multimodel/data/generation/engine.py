@@ -1,7 +1,7 @@
 """The data engine: raw corpora to shuffled TFRecord shards, one shared vocabulary, and metadata.
 
-Several problems are generated in one run. The shards depend on corpus, options, seed, vocabulary and number of shards
-alone: not on the number of workers, nor on whether the run was interrupted and started again.
+Several problems are generated in one run. The shards depend only on corpus, options, seed, vocabulary and number of
+shards. The number of workers makes no difference, nor does an interruption after which the run is started again.
 """
 
 from __future__ import annotations
@@ -49,21 +49,22 @@ def generate(
     report: Callable[[str], None] = print,
     warn: Callable[[str], None] = print_warning,
 ) -> list[Metadata]:
-    """Generates problems into `data_dir`; what is there already and fits is left as it is.
+    """Generates problems into `data_dir`. Problems that are there with the same settings are left as they are.
 
     Args:
         problem_names: names of registered problems.
         data_dir: where shards, vocabulary and metadata go.
         source_dir: the raw corpora: one folder for all problems, or a folder for each by its name.
-        tmp_dir: a place for scratch; `<data_dir>/tmp` by default.
-        seed: of generated corpora, of the shuffle, and of the vocabulary's sample.
-        num_shards: training shards a problem; dev and test have one.
-        num_workers: processes that encode; 0 takes one a processor.
-        vocab_size: ids aimed at if the vocabulary is to be made; 8192 by default.
+        tmp_dir: folder for temporary files; `<data_dir>/tmp` by default.
+        seed: seed of generated corpora, of the shuffle, and of the vocabulary's sample.
+        num_shards: number of training shards of each problem; dev and test have one.
+        num_workers: number of processes that encode; 0 takes one for each processor.
+        vocab_size: wanted number of ids if the vocabulary must be learned; 8192 by default.
         options: ``name=value,problem.name=value``.
         strict: the first bad raw example is an error.
         overwrite: generate also what is there.
-        beam_options: run on Apache Beam with these options of its runner, ``name=value`` each; None runs here.
+        beam_options: run on Apache Beam with these options of its runner, ``name=value`` each; None runs on this
+            machine.
         report: called with lines for the user.
         warn: called with one line for each bad example.
 
@@ -71,7 +72,17 @@ def generate(
         The metadata of all `problem_names`, in order.
 
     Raises:
-        MultiModelError: of the kind that fits: a corpus is missing, data made otherwise are in the way, ...
+        SourceError: a corpus is missing.
+        DataError: the folder holds data of other settings, another run is writing it, or the disk is full.
+        VocabularyError: the folder holds a vocabulary of another size, or none can be learned.
+        MultiModelError: an argument is out of range or unknown.
+
+    Example:
+        >>> sizes = "train_examples=40,dev_examples=8,test_examples=8"
+        >>> settings = {"options": sizes, "num_workers": 1, "report": lambda line: None}
+        >>> (metadata,) = generate(["mini_caption"], "small", **settings)
+        >>> metadata.splits["train"].examples
+        40
     """
     run = _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn)
     if beam_options is not None:
@@ -91,7 +102,7 @@ def generate(
 
 
 def summary(problems: Sequence[Metadata]) -> str:
-    """A table of splits: examples, units, mean and longest lengths, and what was dropped."""
+    """A table of the splits: examples, units, mean and maximal lengths, and dropped examples by reason."""
     rows = [["problem", "split", "examples", "input units", "mean", "max", "target tokens", "mean", "max", "dropped"]]
     for meta in problems:
         for split, stats in meta.splits.items():
@@ -164,7 +175,7 @@ def _check_options(problems: Sequence[Problem], options: str) -> None:
 
 @contextlib.contextmanager
 def _locked(run: Run) -> Iterator[None]:
-    """Makes the folders and keeps a second run out of them."""
+    """Makes the folders and locks them against a second run."""
     try:
         run.data_dir.mkdir(parents=True, exist_ok=True)
         run.work_dir.mkdir(parents=True, exist_ok=True)
@@ -187,7 +198,7 @@ def _locked(run: Run) -> Iterator[None]:
 
 def _remove_scratch(run: Run) -> None:
     shutil.rmtree(run.work_dir, ignore_errors=True)
-    with contextlib.suppress(OSError):  # not empty: of others
+    with contextlib.suppress(OSError):  # not empty: other runs use it
         run.tmp_dir.rmdir()
 
 
@@ -203,7 +214,7 @@ def _plain_errors(run: Run) -> Iterator[None]:
 
 
 def _remaining(jobs: Sequence[Job], run: Run) -> list[Job]:
-    """The jobs still to be done; raises DataError where data of other settings are in the way."""
+    """The jobs still to be done; raises DataError where the folder holds data of other settings."""
     todo = []
     for job in jobs:
         name = job.problem.name
@@ -235,7 +246,7 @@ def _check_vocabulary(found: Metadata, data_dir: pathlib.Path) -> None:
 
 
 def _check_space(jobs: Sequence[Job], run: Run) -> None:
-    """Compares the free space with a low estimate: text shrinks to ids, sound grows to floats, shards pass twice."""
+    """Compares the free space with a low estimate of what the shards need: text shrinks to ids, audio grows."""
     sizes = {folder: metadata.source_size(folder) for folder in {job.source_dir for job in jobs}}
     needed = 0
     for folder, size in sizes.items():

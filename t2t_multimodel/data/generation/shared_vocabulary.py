@@ -1,4 +1,4 @@
-"""The vocabulary of a run: taken from the data folder, or learned from the training text of all its problems."""
+"""The vocabulary of a run: read from the data folder, or learned from the training text of all problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEMORY_SHARE = 8
 
 
 class RawCache:
-    """Raw examples read for the vocabulary, kept for the encoding as far as memory allows."""
+    """Raw examples that were read for the vocabulary, kept for the encoding as far as memory allows."""
 
     def __init__(self):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -28,7 +28,7 @@ class RawCache:
         self._splits: dict[tuple[str, str], RawSplit] = {}
 
     def read(self, job: Job, run: Run, split: str) -> Iterator[dict[str, Any]]:
-        """Yields the examples of a split and keeps them if they are small enough altogether."""
+        """Yields the examples of a split, and keeps them if the split fits into the remaining memory."""
         kept: RawSplit | None = RawSplit()
         source = job.source(run, warn=kept.warnings.append)
         size = 0
@@ -47,15 +47,21 @@ class RawCache:
             self._splits[job.problem.name, split] = kept
 
     def take(self, name: str, split: str) -> RawSplit | None:
-        """What was kept of a split, given up by the cache."""
+        """Removes and returns a kept split; None if it was not kept."""
         return self._splits.pop((name, split), None)
 
 
 def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: RawCache) -> Vocabulary:
-    """The vocabulary of `run.data_dir`, made first if there is none.
+    """The vocabulary of `run.data_dir`, learned first if there is none.
+
+    Args:
+        jobs: the problems of the run.
+        run: the run.
+        size: wanted number of ids, or None.
+        cache: keeps the examples that are read.
 
     Raises:
-        VocabularyError: the one there is of another size than asked for, or none can be learned.
+        VocabularyError: the existing one has another size, or none can be learned.
     """
     exists = any((run.data_dir / name).exists() for name in (MODEL_FILE, JSON_FILE))
     if exists and not (run.overwrite and not _others(jobs, run)):
@@ -64,7 +70,7 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
         if size not in (None, made):
             raise VocabularyError(
                 f"{run.data_dir} has a vocabulary of size {made}, not {size}; "
-                "leave --vocab_size away, or give another --data_dir"
+                "leave out --vocab_size, or give another --data_dir"
             )
         return vocabulary
     text_jobs = [job for job in jobs if job.problem.uses_vocabulary]
@@ -73,7 +79,7 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
     for job in text_jobs:
         sample = TextSample(MAX_TRAINING_CHARS // len(text_jobs), run.seed)
         found = _collect(job, run, "train", cache, sample)
-        if found:  # labels are a closed class: those of dev and test alone must have ids, too
+        if found:  # labels that occur only in dev or test need ids, too
             for split in ("dev", "test"):
                 found |= _collect(job, run, split, cache, None)
         texts.extend(sample.texts)
@@ -84,7 +90,7 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
 
 
 def _others(jobs: Sequence[Job], run: Run) -> bool:
-    """Whether the folder holds text problems that this run does not make anew."""
+    """Whether the folder holds text problems that this run does not generate again."""
     names = {job.problem.name for job in jobs}
     for path in run.data_dir.glob("*.json"):
         if path.name == JSON_FILE or path.stem in names:

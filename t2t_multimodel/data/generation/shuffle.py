@@ -1,8 +1,9 @@
-"""Writing shards: in order, or shuffled globally with bounded memory.
+"""Writing shards, in order or globally shuffled, with bounded memory.
 
-Shuffling takes two passes. Each record goes to the scatter file of a shard drawn from (seed, its number); then each
-scatter file is shuffled in memory and takes its final name. A scatter file too large for memory is scattered once
-more. Every order of the records is equally likely, and the bytes depend on nothing but seed and records.
+Shuffling takes two passes. The first draws a shard for each record, from the seed and the record's number, and appends
+the record to the shard's scatter file. The second shuffles each scatter file in memory and writes the shard. A scatter
+file that does not fit into memory is scattered again. Every order of the records is equally likely, and the bytes
+depend only on the seed and the records.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ _ENTRY_REST = HEADER_BYTES - 8 + FOOTER_BYTES
 
 
 class Scatterer:
-    """Deals records out to scatter files; a single one keeps the records' order.
+    """Distributes records over scatter files; a single file keeps the order of the records.
 
     Args:
         paths: the scatter files, one a shard.
-        seed: of the draw.
-        count: records dealt by an interrupted run that is continued.
-        sizes: bytes of the scatter files then, to which they are cut; without them the files are made anew.
+        seed: seed of the drawn shards.
+        count: number of records that an interrupted run already distributed.
+        sizes: bytes of each scatter file at that time; the files are cut to them. None starts with empty files.
 
     Attributes:
-        sizes: bytes written to each file; what is buffered is not among them.
+        sizes: bytes written to each file, without what is buffered.
     """
 
     def __init__(self, paths: Sequence[pathlib.Path], seed: int, count: int = 0, sizes: Sequence[int] | None = None):
@@ -51,15 +52,15 @@ class Scatterer:
 
     @property
     def is_full(self) -> bool:
-        """Whether enough is buffered to be written."""
+        """Whether enough is buffered for a write."""
         return self._buffered >= _BUFFER_BYTES
 
     def add(self, framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> None:
-        """Takes the next records, framed, and the lengths of their two sides."""
-        self.deal(make_entries(framed, lengths))
+        """Adds framed records and the lengths of their two sides."""
+        self.add_entries(make_entries(framed, lengths))
 
-    def deal(self, entries: Sequence[bytes]) -> None:
-        """Takes entries of another scatter file."""
+    def add_entries(self, entries: Sequence[bytes]) -> None:
+        """Adds entries as another scatter file holds them."""
         draws = draw_shards(self._seed, self._count, len(entries), len(self._paths))
         for entry, shard in zip(entries, draws.tolist()):
             self._buffers[shard].append(entry)
@@ -77,7 +78,7 @@ class Scatterer:
 
 
 def make_entries(framed: Sequence[bytes], lengths: Sequence[tuple[int, int]]) -> list[bytes]:
-    """Framed records with the lengths of their two sides as scatter files hold them."""
+    """The entries of a scatter file: framed records, each after the lengths of its two sides."""
     return [_LENGTHS.pack(*sides) + record for sides, record in zip(lengths, framed)]
 
 
@@ -88,7 +89,14 @@ def draw_shards(seed: int, start: int, count: int, shards: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class ShuffleTask:
-    """One shard's second pass: `scattered` becomes `shard`, shuffled by `seed`, or in its order without one."""
+    """The second pass of one shard.
+
+    Args:
+        scattered: the scatter file.
+        shard: the shard to write.
+        seed: seed of the shuffle; None keeps the order.
+        memory: largest scatter file in bytes that is shuffled in memory.
+    """
 
     scattered: pathlib.Path
     shard: pathlib.Path
@@ -100,7 +108,7 @@ class ShuffleTask:
 
         Returns:
             `[records, 4]` offset and length of the payload, and lengths of the sides, in the order of the shard; None
-            if the shard was there already.
+            if the shard existed before.
         """
         table = None
         if not self.shard.exists():
@@ -117,7 +125,7 @@ class ShuffleTask:
 
 
 class _ShardWriter:
-    """Writes the records of entries to `file` and keeps where they went."""
+    """Writes the records of entries to `file` and remembers their offsets."""
 
     file: BinaryIO
 
@@ -138,7 +146,7 @@ class _ShardWriter:
 
 
 def run_task(task: ShuffleTask) -> np.ndarray | None:
-    """Runs a task; a function so that a pool can be given it."""
+    """Runs a task. Pools take a function, which can be pickled."""
     return task()
 
 
@@ -168,7 +176,7 @@ def _shuffle(path: pathlib.Path, writer: _ShardWriter, seed: tuple[int, ...], me
     paths = [path.with_name(f"{path.name}.{part}") for part in range(parts)]
     scatterer = Scatterer(paths, int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
     for entries in _stream(path):
-        scatterer.deal(entries)
+        scatterer.add_entries(entries)
         if scatterer.is_full:
             scatterer.flush()
     scatterer.flush()

@@ -25,14 +25,14 @@ class SplitWriter:
     """Makes the shards of one split.
 
     Training examples are scattered, then shuffled shard by shard; dev and test keep the corpus' order in one shard.
-    A state file tells a later run how many examples are encoded; once all are, a shard that exists is a finished one.
+    A state file tells a later run how many examples are encoded. Once all are, a shard that exists is complete.
 
     Args:
         job: the problem.
         run: the run.
         split: ``"train"``, ``"dev"`` or ``"test"``.
         encoder: makes records.
-        workers: encode and shuffle.
+        workers: processes that encode and shuffle.
     """
 
     def __init__(self, job: Job, run: Run, split: str, encoder: Encoder, workers: Workers):
@@ -46,7 +46,7 @@ class SplitWriter:
         """Writes what is still missing.
 
         Args:
-            cached: the raw examples if they were read already.
+            cached: the raw examples, if they were read before.
 
         Returns:
             Statistics of the split and how often each target id occurs.
@@ -61,7 +61,7 @@ class SplitWriter:
         if not state.complete:
             self._encode(state, cached)
         if state.stats.examples:
-            self._place()
+            self._write_shards()
         return state.stats, state.histogram
 
     def _paths(self) -> list[pathlib.Path]:
@@ -72,13 +72,13 @@ class SplitWriter:
         return [self._run.work_dir / f"{path.name}.scattered" for path in self._paths()]
 
     def _clear(self) -> None:
-        """Removes shards and index of other settings, lest they be taken for finished ones."""
+        """Removes shards and index of other settings; otherwise they would count as complete."""
         for path in self._run.data_dir.glob(f"{self._name}-?????-of-?????"):
             path.unlink()
         (self._run.data_dir / f"{self._name}.index.npz").unlink(missing_ok=True)
 
     def _encode(self, state: EncodingState, cached: RawSplit | None) -> None:
-        """Encodes what `state` lacks, writing down now and then how far it has come."""
+        """Encodes the examples that `state` does not have yet, and saves `state` every few seconds."""
         source = self._job.source(self._run)
         examples, total = self._examples(source, cached)
         done = state.stats.examples
@@ -103,7 +103,7 @@ class SplitWriter:
         state.save(self._state_file, self._job.settings)
 
     def _examples(self, source: Source, cached: RawSplit | None) -> tuple[Iterable[dict[str, Any]], int | None]:
-        """The raw examples of the split, and their number where it is known."""
+        """The raw examples of the split, and their number if it is known."""
         if cached is None:
             return self._job.problem.examples(self._split, source), None
         source.dropped = cached.dropped
@@ -111,8 +111,8 @@ class SplitWriter:
             self._run.warn(line)
         return cached.examples, len(cached.examples)
 
-    def _place(self) -> None:
-        """Turns scatter files into shards and indexes them; a shard that is there was finished by an earlier run."""
+    def _write_shards(self) -> None:
+        """Turns scatter files into shards and indexes them; a shard that exists was completed by an earlier run."""
         shuffled = self._split == "train"
         tasks = [
             ShuffleTask(scattered, path, (self._run.seed, shard) if shuffled else None)

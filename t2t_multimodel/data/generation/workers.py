@@ -1,4 +1,4 @@
-"""Encoding chunks of raw examples, in this process or in several, with the results in order."""
+"""Encoding chunks of raw examples, in this process or in several; results keep the order."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ CHUNK_BYTES = 1 << 22
 
 @dataclasses.dataclass(frozen=True)
 class Encoder:
-    """Makes records of raw examples; small enough to be sent to a worker with each chunk.
+    """Makes records of raw examples. It is small, so that it can be sent to a worker with each chunk.
 
     Args:
         name: the problem's name.
-        inputs: its specs.
-        targets: its specs.
-        vocabulary_dir: where the vocabulary is loaded from, or None without text.
-        fingerprint: of that vocabulary.
+        inputs: spec of the problem's inputs.
+        targets: spec of the problem's targets.
+        vocabulary_dir: folder of the vocabulary, or None without text.
+        fingerprint: fingerprint of that vocabulary.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Encoder:
 
     @classmethod
     def of(cls, problem: Problem, data_dir: str | os.PathLike, fingerprint: str | None) -> Encoder:
-        """The encoder of a problem with the vocabulary of a data folder."""
+        """The encoder of a problem, with the vocabulary of a data folder."""
         folder = str(data_dir) if problem.uses_vocabulary else None
         if folder:
-            _vocabulary(folder, fingerprint)  # processes forked from now on have it
+            _vocabulary(folder, fingerprint)  # processes forked from now on have it loaded
         return cls(problem.name, problem.inputs, problem.targets, folder, fingerprint)
 
     def __call__(self, raws: list[dict[str, Any]]) -> EncodedChunk:
@@ -78,7 +78,14 @@ def _length(value: bytes | Sequence, width: int) -> int:
 
 @dataclasses.dataclass
 class EncodedChunk:
-    """Framed records of a chunk, lengths of their sides, and how often each target id occurs."""
+    """The records of a chunk.
+
+    Attributes:
+        records: framed records.
+        input_lengths, target_lengths: `[records]` int64.
+        target_ids: `[ids]`, the target ids that occur, sorted.
+        target_counts: `[ids]`, how often each occurs.
+    """
 
     records: list[bytes]
     input_lengths: np.ndarray
@@ -97,7 +104,7 @@ def _vocabulary(folder: str, fingerprint: str | None) -> Vocabulary:
 
 
 def chunks(examples: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Groups raw examples by number and by bytes, whichever is reached first."""
+    """Groups raw examples into lists of at most `CHUNK_EXAMPLES`, shorter ones where they exceed `CHUNK_BYTES`."""
     chunk: list[dict[str, Any]] = []
     size = 0
     for example in examples:
@@ -111,7 +118,7 @@ def chunks(examples: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
 
 
 def raw_size(example: dict[str, Any]) -> int:
-    """Bytes of a raw example, roughly."""
+    """Approximate size of a raw example in bytes."""
     size = 0
     for value in example.values():
         if isinstance(value, (str, bytes)):
@@ -124,10 +131,16 @@ def raw_size(example: dict[str, Any]) -> int:
 
 
 class Workers:
-    """A pool whose `map` keeps order and memory bounded. With one worker everything runs in this process.
+    """A pool of processes whose `map` keeps the order and bounds the memory.
 
     Args:
-        count: number of processes; 0 takes one for each processor, eight at most.
+        count: number of processes; 0 takes one for each processor, at most eight. With 1, everything runs in this
+            process.
+
+    Example:
+        >>> with Workers(2) as workers:
+        ...     list(workers.map(abs, [-1, 2]))
+        [1, 2]
     """
 
     def __init__(self, count: int = 0):
@@ -142,7 +155,7 @@ class Workers:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Results of `function` in the order of `items`; only a few items are under way at any time.
+        """Results of `function` in the order of `items`; only a few items are in memory at any time.
 
         Raises:
             DataError: a worker died.
@@ -161,7 +174,7 @@ class Workers:
                 yield pending.popleft().result()
         except BrokenProcessPool as error:
             raise DataError(
-                "a worker process died, most likely for want of memory; "
+                "a worker process died, most likely because memory ran out; "
                 "run the same command again with a smaller --num_workers to continue"
             ) from error
         finally:
@@ -170,9 +183,9 @@ class Workers:
 
     def _started(self) -> concurrent.futures.ProcessPoolExecutor:
         if self._pool is None:
-            # Forking is quick, but not safe beside TensorFlow's or anyone's threads.
-            alone = "tensorflow" not in sys.modules and threading.active_count() == 1
-            method = "fork" if alone and "fork" in multiprocessing.get_all_start_methods() else "spawn"
+            # Forking is fast, but not safe while the process has other threads (TensorFlow starts some).
+            single_threaded = "tensorflow" not in sys.modules and threading.active_count() == 1
+            method = "fork" if single_threaded and "fork" in multiprocessing.get_all_start_methods() else "spawn"
             context = multiprocessing.get_context(method)
             self._pool = concurrent.futures.ProcessPoolExecutor(self.count, mp_context=context)
         return self._pool

@@ -102,8 +102,11 @@ class RecordIndex:
 
         Example:
             >>> index = RecordIndex.load_or_build("data", "mini_caption", "dev")
-            >>> payloads = index.read([0, 1])  # two serialized tf.train.Example
-            >>> index = RecordIndex.load_or_build("data", "speech", "dev", sides=(("filterbanks", 80), ("targets", 1)))
+            >>> (payload,) = index.read([0])
+            >>> example_proto.parse(payload)["image/format"]
+            [b'jpeg']
+            >>> sides = (("image/encoded", 1), ("image/class/label", 1))
+            >>> index = RecordIndex.load_or_build("data", "mini_caption", "dev", sides=sides)
         """
         paths = shard_paths(data_dir, problem, split)
         file = _index_path(data_dir, problem, split)

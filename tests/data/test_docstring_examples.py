@@ -1,0 +1,30 @@
+"""The examples in the docstrings of the data engine and of trees run and give what is written below them."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+_PACKAGES = ("t2t_multimodel.data.generation", "t2t_multimodel.data.records", "t2t_multimodel.text")
+_MODULES = ["t2t_multimodel.data.console", "t2t_multimodel.data.metadata", "t2t_multimodel.data.storage"]
+for _name in _PACKAGES:
+    _MODULES += [f"{_name}.{entry.name}" for entry in pkgutil.iter_modules(importlib.import_module(_name).__path__)]
+_EXAMPLES = [
+    test
+    for name in _MODULES
+    for test in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name))
+    if test.examples
+]
+
+
+def test_there_are_examples():
+    assert len(_EXAMPLES) > 20
+
+
+@pytest.mark.parametrize("example", _EXAMPLES, ids=[test.name for test in _EXAMPLES])
+def test_example(example, tmp_path, monkeypatch, mini_data):
+    (tmp_path / "data").symlink_to(mini_data)
+    monkeypatch.chdir(tmp_path)
+    printed = []
+    assert doctest.DocTestRunner().run(example, out=printed.append).failed == 0, "".join(printed)

@@ -20,7 +20,8 @@ from t2t_multimodel.training import step as train_step
 from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.strategies import make_strategy
 
-replicas, filler, path, hparams = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], HParams.from_json(open(sys.argv[4]).read())
+replicas, filler, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+hparams = HParams.from_json(open(sys.argv[4]).read())
 # All replicas draw the noise of the first one, so that replicas with the same rows do the same.
 train_step.SeedStream = lambda seed, step, replica: SeedStream(seed, step)
 

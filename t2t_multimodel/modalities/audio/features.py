@@ -1,4 +1,4 @@
-"""Sound as the audio modality reads it: log-mel spectrograms or framed waveforms, inside the input pipeline."""
+"""Audio as the audio modality reads it: log-mel spectrograms or framed waveforms, inside the input pipeline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FLOOR = 1e-5
 
 
 def frame_count(samples: tf.Tensor, sample_rate: int, modalities) -> tf.Tensor:
-    """Feature frames of `samples` samples of sound."""
+    """Feature frames of `samples` samples of audio."""
     if modalities.audio_features == "waveform":
         return samples
     window, hop = _window_and_hop(sample_rate, modalities)
@@ -23,7 +23,7 @@ def _window_and_hop(sample_rate: int, modalities) -> tuple[int, int]:
 
 
 def audio_features(samples: tf.Tensor, lengths: tf.Tensor, sample_rate: int, modalities) -> tuple[tf.Tensor, tf.Tensor]:
-    """Features of a batch of sound.
+    """Features of a batch of audio.
 
     Log-mel: Hann window, magnitude spectrum, `audio_bands` mel bands up to half the sample rate, natural logarithm,
     each band brought to mean 0 and variance 1 over the real frames of its example. Waveform: the samples.

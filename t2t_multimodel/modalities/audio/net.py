@@ -16,7 +16,7 @@ from t2t_multimodel.layers.xception import ConvRes
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class AudioModality(ExplicitMaskLayer):
-    """Sound to the joint representation (paper, section 2.5.4).
+    """Audio to the joint representation (paper, section 2.5.4).
 
     A stack of ConvRes blocks with doubling filters. Time is halved by the first `strided_blocks` of them; frequency
     never is. The last ConvStep gives `depth` channels.

@@ -13,9 +13,9 @@ from t2t_multimodel.layers.xception import ConvRes
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
 class ImageModality(keras.layers.Layer):
-    """Pictures to the joint representation, down-sampled 16-fold (paper, section 2.5.2).
+    """Images to the joint representation, down-sampled 16-fold (paper, section 2.5.2).
 
-    The picture is standardised (as the authors' code does); two ConvSteps 3x3, the first with stride 2 and without
+    The image is standardised (as the authors' code does); two ConvSteps 3x3, the first with stride 2 and without
     ReLU, then three residual blocks with stride 2, the last one to `depth`.
 
     Args:

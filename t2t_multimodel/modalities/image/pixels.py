@@ -1,4 +1,4 @@
-"""Encoded pictures to pixels, inside the input pipeline."""
+"""Encoded images to pixels, inside the input pipeline."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import tensorflow as tf
 
 
 def decode_images(encoded: tf.Tensor, size: int, seed: tf.Tensor | None = None) -> tf.Tensor:
-    """Decodes and resizes a batch of pictures.
+    """Decodes and resizes a batch of images.
 
     Args:
         encoded: `[batch]` JPEG or PNG bytes.
         size: side of the result in pixels.
-        seed: `[2]` int32: augments each picture (a random crop of 7/8 of the side or more, a random flip); None:
-            resizes the whole picture.
+        seed: `[2]` int32: augments each image (a random crop of 7/8 of the side or more, a random flip); None:
+            resizes the whole image.
 
     Returns:
         `[batch, size, size, 3]` float32, 0 to 255.

@@ -95,3 +95,27 @@ def test_a_split_of_unreadable_records_ends_the_run(damaged, tiny_hparams):
     shard.write_bytes(b"".join(frame([bad] * 12)))
     with pytest.raises(DataError, match="records of mini_image_class in"):
         list(inputs("mini_image_class", damaged, tiny_hparams, "dev", warn=lambda line: None).evaluate())
+
+
+def test_audio_longer_than_hparams_allow_is_left_out_of_training_and_whole_in_evaluation(mini_data, tiny_hparams):
+    hparams = tiny_hparams.override("audio_max_seconds=2")
+    warnings = []
+    source = inputs("mini_speech", mini_data, hparams, warn=warnings.append)
+    longer = int((source.index.input_length > 2 * 8000).sum())
+    assert 0 < longer < source.examples
+    (line,) = warnings
+    assert line.startswith(f"{longer} of {source.examples} training examples of mini_speech are longer than")
+    assert "audio_max_seconds=2" in line
+    epoch = [source.plan.train_batch(number) for number in range(source.plan.batches_per_epoch)]
+    assert sorted(np.concatenate(epoch)) == np.flatnonzero(source.index.input_length <= 2 * 8000).tolist()
+    dev = inputs("mini_speech", mini_data, hparams, "dev")
+    frames = [int(batch["input_length"].numpy().max()) for batch in dev.evaluate()]
+    assert sum(len(rows) for rows in dev.plan.eval_batches()) == dev.examples
+    assert max(frames) > 2 * 1000 / hparams.modalities.audio_hop_ms
+
+
+def test_text_longer_than_hparams_allow_is_counted(mini_data, tiny_hparams):
+    warnings = []
+    inputs("mini_parsing", mini_data, tiny_hparams.override("batching.max_length=24"), warn=warnings.append)
+    (line,) = warnings
+    assert "of 120 training examples of mini_parsing are longer than batching.max_length=24; left out" in line

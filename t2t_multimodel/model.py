@@ -27,14 +27,14 @@ class Encoded:
         mask: `[batch, time]`, true at real positions, or None where all are.
         grid: height and width where the positions came from an image, or None.
         loss: the mixture's loss, a scalar.
-        load: the mixture's load `[experts]`, or None.
+        load: the mixture's load `[experts]`, `[0]` without a mixture.
     """
 
     output: tf.Tensor
     mask: tf.Tensor | None
     grid: tuple[Any, Any] | None
     loss: tf.Tensor
-    load: tf.Tensor | None
+    load: tf.Tensor
 
 
 class MultiModel(keras.Model):

@@ -83,7 +83,7 @@ def test_no_output_sees_a_later_target_nor_padding_of_the_source(make, x, source
     layer = make()
     expected = first(layer(tf.constant(x), tf.constant(source)))
     changed, longer = x.copy(), np.pad(source, [(0, 0), (0, 3), (0, 0)], constant_values=3.0)
-    changed[:, 4:] += 1.0
+    changed[:, 4:] *= -2.0
     y = first(layer(tf.constant(changed), tf.constant(longer), source_mask=tf.sequence_mask([5, 5], 8)))
     np.testing.assert_allclose(y[:, :4], expected[:, :4], atol=2e-5)
     assert not np.allclose(y[:, 4:], expected[:, 4:], atol=1e-3)

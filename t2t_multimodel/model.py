@@ -24,12 +24,12 @@ class Encoded:
     Attributes:
         positions: output, mask and grid.
         loss: the mixture's loss, a scalar.
-        load: the mixture's load `[experts]`, or None.
+        load: the mixture's load `[experts]`, `[0]` without a mixture.
     """
 
     positions: Positions
     loss: tf.Tensor
-    load: tf.Tensor | None
+    load: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

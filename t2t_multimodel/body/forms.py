@@ -1,4 +1,4 @@
-"""The body that hparams ask for: the paper's, or the pre-normalised one that learns faster."""
+"""The body that hparams ask for: the paper's, or the pre-normalized one that learns faster."""
 
 from __future__ import annotations
 

@@ -87,8 +87,8 @@ def depthwise_conv_1d_step(
         y = tf.reduce_sum(window[:, ::dilation] * kernel[:, 0, :, 0], 1, keepdims=True)
     else:
         y = depthwise_conv_1d(window, kernel, dilation, "causal")[:, before.shape[1] :]
-    y, after = tf.ensure_shape(y, x.shape), window[:, tf.shape(x)[1] :]
-    return y, tf.ensure_shape(after, before.shape)
+    time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+    return tf.ensure_shape(y, x.shape), tf.ensure_shape(window[:, time:], before.shape)
 
 
 def depthwise_conv_2d(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] = (1, 1)) -> tf.Tensor:

@@ -11,3 +11,7 @@ class ExplicitMaskLayer(keras.layers.Layer):
     def compute_mask(self, inputs, previous_mask=None):
         """None: the next layer gets its mask explicitly."""
         return None
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Shapes and types of a symbolic call, from the call itself: some results are float32 in any policy."""
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)

@@ -121,7 +121,7 @@ def make_train_step(
             "token_accuracy": hits / total,
         }
         for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
-            if load is not None:
+            if load.shape[0]:
                 result[name] = load
         if replicas > 1:
             result = context.all_reduce(tf.distribute.ReduceOp.SUM, result)

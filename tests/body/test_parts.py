@@ -83,7 +83,7 @@ def test_no_output_sees_a_later_target_nor_padding_of_the_source(make, x, source
     layer = make()
     expected = first(layer(tf.constant(x), tf.constant(source)))
     changed, longer = x.copy(), np.pad(source, [(0, 0), (0, 3), (0, 0)], constant_values=3.0)
-    changed[:, 4:] += 1.0
+    changed[:, 4:] *= -2.0
     y = first(layer(tf.constant(changed), tf.constant(longer), source_mask=tf.sequence_mask([5, 5], 8)))
     np.testing.assert_allclose(y[:, :4], expected[:, :4], atol=2e-5)
     assert not np.allclose(y[:, 4:], expected[:, 4:], atol=1e-3)
@@ -92,6 +92,29 @@ def test_no_output_sees_a_later_target_nor_padding_of_the_source(make, x, source
 @pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)
 def test_steps_equal_the_whole_pass(make, x, source):
     check_steps(make(), x, source, source_mask=tf.sequence_mask([5, 3]))
+
+
+@pytest.mark.parametrize("name", ["decoder", "plus_decoder"])
+def test_steps_run_in_a_graph_loop_of_free_shapes(name, x, source):
+    """Batch and source's time are free dimensions; the cache keeps its shapes."""
+    layer = DECODERS[name]()
+    whole = first(layer(tf.constant(x), tf.constant(source)))
+    free = tf.TensorSpec([None, None, DEPTH])
+
+    @tf.function(input_signature=[free, free])
+    def decode(x, source):
+        time = tf.shape(x)[1]
+        outputs = tf.TensorArray(tf.float32, time, element_shape=[None, 1, DEPTH])
+
+        def body(at, outputs, cache):
+            y, _, _, cache = layer(x[:, at : at + 1], cache=cache)
+            return at + 1, outputs.write(at, y), cache
+
+        cache = layer.init_cache(tf.shape(x)[0], 10, source=source)
+        _, outputs, _ = tf.while_loop(lambda at, *_: at < time, body, [0, outputs, cache])
+        return tf.transpose(outputs.stack()[:, :, 0], [1, 0, 2])
+
+    np.testing.assert_allclose(decode(x, source), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)

@@ -131,7 +131,7 @@ class Decoder(ExplicitMaskLayer):
         cache: of `init_cache`, or None; with it `target` holds new positions alone.
 
     Returns:
-        `[batch, target_time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a
+        `[batch, target_time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a
         mixture); with a cache also the next cache.
 
     Example:

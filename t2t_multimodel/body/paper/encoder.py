@@ -32,7 +32,7 @@ class Encoder(ExplicitMaskLayer):
         seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
     Returns:
-        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture).
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a mixture).
 
     Example:
 

@@ -32,7 +32,7 @@ class MixedStack(ExplicitMaskLayer):
         cache: of `init_cache`, or None; with it `x` holds new positions alone.
 
     Returns:
-        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture); with
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a mixture); with
         a cache also the next cache.
 
     Example:
@@ -82,7 +82,7 @@ class MixedStack(ExplicitMaskLayer):
         seed: Seed = None,
         cache: Cache | None = None,
     ):
-        run, loss, load = CachedParts(cache), tf.zeros([], tf.float32), None
+        run, loss, load = CachedParts(cache), tf.zeros([], tf.float32), tf.zeros([0], tf.float32)
         common = {"mask": mask, "training": training, "seed": as_stream(seed)}
         given = {"source": source, "source_mask": source_mask}
         given = {name: value for name, value in given.items() if value is not None}
@@ -95,12 +95,16 @@ class MixedStack(ExplicitMaskLayer):
 
     def compute_output_shape(self, x_shape, source_shape=None, cache_shape=None):
         """Shapes of the three results; with a cache also that of the cache."""
-        load = None if self.mixture is None else (self.mixture.num_experts,)
+        load = (0 if self.mixture is None else self.mixture.num_experts,)
         return with_cache((x_shape, (), load), cache_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         blocks = [keras.saving.serialize_keras_object(block) for block in self.blocks]
+        for (
+            block
+        ) in blocks:  # the restored stack builds its blocks, so that their variables have its name in their paths
+            block.pop("build_config", None)
         return {**super().get_config(), "blocks": blocks, "mixture": self._mixture_config}
 
     @classmethod

@@ -1,1 +1,1 @@
-"""The pre-normalised body, of the same parts."""
+"""The pre-normalized body, of the same parts."""

@@ -46,7 +46,7 @@ class PlusBlock(ExplicitMaskLayer):
         cache: of `init_cache`, or None; with it `x` holds new positions alone. For causal blocks.
 
     Returns:
-        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture); with
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a mixture); with
         a cache also the next cache.
 
     Example:
@@ -147,7 +147,7 @@ class PlusBlock(ExplicitMaskLayer):
         if self.attends_source:
             y = run(self.source_attention, self.source_norm(x), source=source, source_mask=source_mask, **random)
             x = x + self.drop(y, **random)
-        loss, load = tf.zeros([], tf.float32), None
+        loss, load = tf.zeros([], tf.float32), tf.zeros([0], tf.float32)
         if self.mixture is not None:
             y, loss, load = run(self.mixture, self.norm(x), mask=mask, **random)
         else:
@@ -156,7 +156,7 @@ class PlusBlock(ExplicitMaskLayer):
 
     def compute_output_shape(self, x_shape, source_shape=None, cache_shape=None):
         """Shapes of the three results; with a cache also that of the cache."""
-        load = None if self.mixture is None else (self.mixture.num_experts,)
+        load = (0 if self.mixture is None else self.mixture.num_experts,)
         return with_cache((x_shape, (), load), cache_shape)
 
     def get_config(self) -> dict[str, Any]:

@@ -54,8 +54,7 @@ class _PlusStack(ExplicitMaskLayer):
         self.drop = Dropout(block.get("dropout", 0.0), dtype=self.dtype_policy, name="drop")
         self.norm = LayerNorm(dtype=self.dtype_policy, name="norm") if final_norm else None
 
-    def build(self, x_shape):
-        """Builds the blocks."""
+    def _build_parts(self):
         for layer in (self.timing_signal, *self.blocks, self.norm):
             if layer is not None:
                 layer.build((None, None, self.depth))
@@ -72,16 +71,16 @@ class _PlusStack(ExplicitMaskLayer):
         random = {"training": training, "seed": as_stream(seed)}
         if self.timing_signal is not None:
             x = self.drop(run(self.timing_signal, x), **random)
-        losses, load = [tf.zeros([], tf.float32)], None
+        losses, load = [tf.zeros([], tf.float32)], tf.zeros([0], tf.float32)
         for block in self.blocks:
             x, loss, block_load = run(block, x, **call, **random)
             losses.append(loss)
-            load = load if block_load is None else block_load
+            load = block_load if block_load.shape[0] else load
         return (self.norm(x) if self.norm else x), tf.add_n(losses), load
 
     def _output_shapes(self, x_shape):
         mixture = self._config["mixture"]
-        return x_shape, (), (mixture["num_experts"],) if mixture and self.blocks else None
+        return x_shape, (), (mixture["num_experts"] if mixture and self.blocks else 0,)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
@@ -107,7 +106,7 @@ class PlusEncoder(_PlusStack):
         seed: None, an int32 pair `[2]`, or a `SeedStream`.
 
     Returns:
-        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a mixture).
+        `[batch, time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a mixture).
 
     Example:
 
@@ -116,6 +115,10 @@ class PlusEncoder(_PlusStack):
 
     Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
     """
+
+    def build(self, x_shape):
+        """Builds the blocks."""
+        self._build_parts()
 
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False, seed: Seed = None):
         return self._run(CachedParts(None), x, training, seed, mask=mask)
@@ -161,6 +164,10 @@ class PlusMixer(_PlusStack):
     Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
     """
 
+    def build(self, target_shape, source_shape=None):
+        """Builds the blocks."""
+        self._build_parts()
+
     def call(
         self,
         target: tf.Tensor,
@@ -201,7 +208,7 @@ class PlusDecoder(_PlusStack):
         cache: of `init_cache`, or None; with it `target` holds new positions alone.
 
     Returns:
-        `[batch, target_time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (None without a
+        `[batch, target_time, depth]`, the mixture's balance loss (scalar) and load `[experts]` (`[0]` without a
         mixture); with a cache also the next cache.
 
     Example:
@@ -215,6 +222,10 @@ class PlusDecoder(_PlusStack):
 
     Reference: Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020.
     """
+
+    def build(self, target_shape, source_shape=None):
+        """Builds the blocks."""
+        self._build_parts()
 
     def call(
         self,

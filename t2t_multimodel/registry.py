@@ -51,22 +51,25 @@ class Registry:
         found = {}
         for folder in map(pathlib.Path, spec.submodule_search_locations or ()):
             for path in sorted(folder.rglob("*.py")):
-                module = ".".join([self.package, *path.relative_to(folder).with_suffix("").parts])
+                parts = path.relative_to(folder).with_suffix("").parts
+                module = ".".join([self.package, *(part for part in parts if part != "__init__")])
                 for name in self._pattern.findall(path.read_text(encoding="utf-8")):
                     found[name] = module
         return found
 
-    def add(self, name: str, value: Any, module: str) -> None:
+    def add(self, name: str, value: Any, module: str | None = None) -> None:
         """Registers `value`.
 
         Args:
             name: its name.
             value: the object.
-            module: name of the module that registers it. A module may register a name again, e.g. when reloaded.
+            module: name of the module that registers it, by default the one that defines `value`. A module may register
+                a name again, e.g. when reloaded.
 
         Raises:
             MultiModelError: another module registered the name, or another kind that users name in the same flag.
         """
+        module = module or getattr(value, "__module__", "")
         for registry in (self, *self._rivals):
             known = registry.module_of(name)
             if known is not None and (registry is not self or not _same_module(known, module)):
@@ -150,7 +153,7 @@ def register_problem(name: str) -> Callable[[type], type]:
     """
 
     def decorate(cls: type) -> type:
-        _problems.add(name, cls, cls.__module__)
+        _problems.add(name, cls)
         cls.name = name
         return cls
 
@@ -185,7 +188,7 @@ def register_hparams(name: str) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function: Callable) -> Callable:
-        _hparams_sets.add(name, function, function.__module__)
+        _hparams_sets.add(name, function)
         return function
 
     return decorate

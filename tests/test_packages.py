@@ -1,6 +1,9 @@
 import configparser
 import pathlib
 
+import pytest
+from packaging.requirements import Requirement
+
 _ROOT = pathlib.Path(__file__).parents[1]
 
 
@@ -28,3 +31,14 @@ def test_setup_lists_every_package_folder_once():
 
 def test_package_folders_have_an_init_module():
     assert [str(folder) for folder in _package_folders().values() if not (folder / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_each_python_gets_one_requirement_of_each_library(python):
+    requirements = [Requirement(line) for line in _options()["install_requires"].strip().splitlines()]
+    chosen = [one for one in requirements if one.marker is None or one.marker.evaluate({"python_version": python})]
+    names = [one.name for one in chosen]
+    assert len(names) == len(set(names)) and {"tensorflow", "tensorflow-text", "numpy"} <= set(names)
+    # tensorflow-text is built for one minor version of TensorFlow.
+    minor = {one.name: str(one.specifier).removeprefix("==").rpartition(".")[0] for one in chosen}
+    assert minor["tensorflow"] == minor["tensorflow-text"]

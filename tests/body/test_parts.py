@@ -36,7 +36,7 @@ DECODERS = {
     "attention_block": lambda: AttentionBlock(DEPTH, HEADS, conv=CONV, **ATTENTION),
     "mixer": lambda: Mixer(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION),
     "decoder_block": lambda: DecoderBlock(DEPTH, HEADS, conv=CONV, attention=ATTENTION),
-    "decoder": lambda: Decoder(DEPTH, HEADS, 2, conv=CONV, attention=ATTENTION, mixture=MIXTURE),
+    "decoder": lambda: Decoder(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION, mixture=MIXTURE),
     "decoder_without_mixture": lambda: Decoder(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION),
     "plus_block": lambda: PlusBlock(DEPTH, **CAUSAL),
     "plus_block_with_mixture": lambda: PlusBlock(DEPTH, **CAUSAL, mixture=MIXTURE),

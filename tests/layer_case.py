@@ -92,7 +92,8 @@ def _check_round_trip(layer, inputs, call, flat, tolerance):
 
 def _check_bfloat16(layer, inputs, call, flat):
     config = layer.get_config()
-    for part in (config, *(block["config"] for block in config.get("blocks", []))):
+    blocks = config.get("blocks")
+    for part in (config, *(block["config"] for block in (blocks if isinstance(blocks, list) else []))):
         part["dtype"] = "mixed_bfloat16"
     mixed = type(layer).from_config(config)
     mixed.build(*(x.shape for x in inputs))

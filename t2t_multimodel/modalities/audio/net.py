@@ -82,11 +82,12 @@ class AudioModality(ExplicitMaskLayer):
             if mask is not None and i < self.strided_blocks:
                 mask = mask[:, ::2]
         batch, frames = tf.shape(x)[0], tf.shape(x)[1]
+        mask = tf.ones([batch, frames], tf.bool) if mask is None else mask
         if self.frequency == "merge":
             flat = tf.reshape(tf.nn.relu(x), [batch, frames, self.bands * x.shape[-1]])
             return self.final_norm(self.final(flat)), mask
         x = tf.reshape(self.final(x), [batch, frames * self.bands, self.depth])
-        return x, None if mask is None else tf.repeat(mask, self.bands, axis=1)
+        return x, tf.repeat(mask, self.bands, axis=1)
 
     def compute_output_shape(self, input_shape):
         batch, frames = input_shape[0], input_shape[1]

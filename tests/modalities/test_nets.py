@@ -68,6 +68,40 @@ def test_a_keras_file_gives_the_same_model(tiny_hparams, form, tmp_path, capsys)
     assert "class_label_colours" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["paper", "plus"])
+def test_the_model_is_random_in_training_alone(tiny_hparams, form):
+    hparams = tiny_hparams.override("dropout=0.3", body__form=form, body__feed_forward=24)
+    model, text = MultiModel(hparams, vocab_size=40, specs=SPECS), SPECS[0]
+    features = {"inputs": tf.constant([[5, 7, 1]]), "targets": tf.constant([[9, 8, 7, 1]])}
+
+    def logits(**call):
+        return model(features, inputs=text, targets=text, **call).numpy()
+
+    plain, seeded = logits(), logits(training=True, seed=tf.constant([1, 2]))
+    np.testing.assert_array_equal(logits(seed=tf.constant([1, 2])), plain)
+    assert not np.allclose(seeded, plain, atol=1e-3)
+    np.testing.assert_array_equal(logits(training=True, seed=tf.constant([1, 2])), seeded)
+    assert not np.allclose(logits(training=True, seed=tf.constant([3, 2])), seeded, atol=1e-3)
+    assert not np.allclose(logits(training=True), logits(training=True), atol=1e-3)  # seeds of the layers' own
+
+
+def test_the_model_follows_the_dtype_policy(tiny_hparams):
+    features = {"inputs": tf.constant([[5, 7, 1]]), "targets": tf.constant([[9, 8, 7, 1]])}
+    model, text = MultiModel(tiny_hparams, vocab_size=40, specs=SPECS), SPECS[0]
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = MultiModel(tiny_hparams, vocab_size=40, specs=SPECS)
+    finally:
+        keras.config.set_dtype_policy(before)
+    mixed.set_weights(model.get_weights())
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    expected = model(features, inputs=text, targets=text).numpy()
+    found = tf.cast(mixed(features, inputs=text, targets=text), tf.float32).numpy()
+    assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean() + 1e-3
+    assert mixed(features, inputs=text, targets=text).dtype == tf.bfloat16
+
+
 def test_specs_survive_their_config():
     for spec in SPECS:
         assert registry.spec_from_config(spec.get_config()) == spec

@@ -109,7 +109,7 @@ def test_each_pair_of_modalities_is_traced_once(mini_data, tiny_hparams, tmp_pat
     for name, source in trainer.inputs.items():
         source.train = functools.partial(counted, source.train, name, shapes)
     trainer.run()
-    assert trainer.traces == {("symbol", "symbol"): 1, ("image", "class_label_42"): 1}
+    assert trainer.traces == {("symbol", "symbol"): 1, ("image", "class_label_mini_image_class"): 1}
     assert len(shapes) > len(problems) + 2
 
 

@@ -11,6 +11,7 @@ from t2t_multimodel.data.problem import Problem, Source
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
 from t2t_multimodel.modalities import ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.problems.readers import image as image_io
+from t2t_multimodel.problems.readers.text import TextFile, decoded_lines
 from t2t_multimodel.problems.speech_corpus import SpeechProblem
 from t2t_multimodel.registry import register_problem
 
@@ -78,15 +79,11 @@ class _TsvProblem(Problem):
             if split == "train" or shared:
                 raise SourceError(f"{folder} holds no train.tsv; {self.source_help}")
             return
-        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        for number, line in decoded_lines(TextFile(path), source):
             where = f"{path}: line {number}"
             if not line.strip():
                 continue
-            try:
-                name, tab, text = line.decode("utf-8-sig").rstrip("\r").partition("\t")
-            except UnicodeDecodeError:
-                source.drop("invalid UTF-8", where)
-                continue
+            name, tab, text = line.partition("\t")
             if not tab or not name.strip() or not text.strip() or "\t" in text or "\0" in name:
                 source.drop("line that is not path, tab, text", where)
             elif not shared or _in_dev(name, self, source) == (split == "dev"):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.errors import BadExampleError, SourceError
+from t2t_multimodel.errors import SourceError
 from t2t_multimodel.modalities import SymbolSpec
-from t2t_multimodel.problems.readers.text import InvalidUtf8Error, TextFile, decode_line, read_lines
+from t2t_multimodel.problems.readers.text import TextFile, decoded_lines
 from t2t_multimodel.problems.readers.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
 from t2t_multimodel.registry import register_problem
 
@@ -61,21 +61,9 @@ def _file(folder: pathlib.Path, name: str) -> TextFile | None:
 
 
 def _read_table(file: TextFile, source: Source) -> Iterator[tuple[str, str]]:
-    lines = read_lines(file)
-    while True:
-        try:
-            line = next(lines)
-        except StopIteration:
-            return
-        except BadExampleError as error:
-            source.drop("damaged text file, its rest is left out", str(error))
-            return
-        try:
-            columns = decode_line(line).split("\t")
-        except InvalidUtf8Error as error:
-            source.drop("invalid UTF-8", f"{file}: {error.where}")
-            continue
+    for number, text in decoded_lines(file, source):
+        columns = text.split("\t")
         if len(columns) != 2:
-            source.drop("not two columns", f"{file}: line {line.number} has {len(columns)}")
+            source.drop("not two columns", f"{file}: line {number} has {len(columns)}")
             continue
         yield columns[0], columns[1]

@@ -10,7 +10,7 @@ from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.workers import raw_size
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.data.problem import Problem, read_examples
 from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
 from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
@@ -32,7 +32,7 @@ class RawCache:
         kept: RawSplit | None = RawSplit()
         source = job.source(run, warn=kept.warnings.append)
         size = 0
-        for example in job.problem.examples(split, source):
+        for example in read_examples(job.problem, split, source):
             yield example
             if kept is None:
                 continue

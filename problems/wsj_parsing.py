@@ -34,7 +34,7 @@ class TreeFile:
 
     Args:
         path: the file.
-        flat: one tree a line, perhaps gzip-compressed; else a bracket file whose trees may span lines.
+        flat: read line by line, perhaps gzip-compressed: one tree a line or over several; else read as a whole.
     """
 
     path: pathlib.Path
@@ -124,10 +124,8 @@ def _read_raw(file: TreeFile) -> Iterator[bracket_files.RawTree]:
         yield from bracket_files.split_trees(text)
         return
     with gzip.open(file.path) if file.path.suffix == ".gz" else open(file.path, "rb") as stream:
-        for line, data in enumerate(stream, 1):
-            text = without_mark(data).decode("utf-8", "surrogateescape").strip(" \t\r\n")
-            if text:
-                yield bracket_files.RawTree(text, line)
+        lines = (without_mark(data).decode("utf-8", "surrogateescape") for data in stream)
+        yield from bracket_files.trees_of_lines(lines)
 
 
 def _parse(text: str) -> tuple[trees.Tree | None, str]:
@@ -158,7 +156,7 @@ class WsjParsing(TreeOutputMixin, Problem):
     options = {"preterminals": "pos", "words": False}
     source_help = (
         "get the Penn Treebank 3 from https://catalog.ldc.upenn.edu/LDC99T42 and give --source_dir=FOLDER with "
-        "treebank_3/parsed/mrg/wsj/ or with wsjTrain.trees and wsjDev.trees, one tree a line"
+        "treebank_3/parsed/mrg/wsj/ or with wsjTrain.trees and wsjDev.trees"
     )
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ import pathlib
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from t2t_multimodel.data import text_lines
@@ -28,6 +28,16 @@ _BLOCK = 1 << 20
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".tar")
 # What tarfile, gzip and zlib raise on damaged files.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
+# An s of the plural may follow.
+_COLUMN_NAMES = frozenset(
+    (
+        *("input", "output", "source", "target", "src", "tgt", "trg", "text", "label", "class", "id"),
+        *("prompt", "response", "question", "answer", "document", "summary", "sentence", "sentence1", "sentence2"),
+        *("translation", "original", "reference", "en", "de", "fr", "english", "german", "french"),
+        *("path", "file", "filename", "file_name", "audio", "image", "picture", "caption"),
+        *("transcript", "transcription"),
+    )
+)
 _SGM_MARK = re.compile(rb"<(doc|seg)\b([^>]*)>", re.IGNORECASE)
 _SGM_SEGMENT_END = re.compile(rb"</seg\s*>", re.IGNORECASE)
 _SGM_ID = re.compile(rb"\b(?:docid|id)\s*=\s*[\"']?([^\"'>\s]+)", re.IGNORECASE)
@@ -115,6 +125,18 @@ def decoded_lines(file: TextFile, source: Source) -> Iterator[tuple[int, str]]:
             source.drop("invalid UTF-8", f"{file}: {error.where}")
             continue
         yield line.number, text
+
+
+def are_column_names(columns: Sequence[str]) -> bool:
+    """Whether the columns of a first line look like their names, e.g. ``inputs`` and ``targets``.
+
+    Example:
+        >>> are_column_names(["Inputs", "targets"]), are_column_names(["say 1", "dis 1"])
+        (True, False)
+    """
+    names = [column.strip().strip("\"'#").strip().lower() for column in columns]
+    known = all(name in _COLUMN_NAMES or name.removesuffix("s") in _COLUMN_NAMES for name in names)
+    return known and len(set(names)) == len(names) > 1
 
 
 def read_lines(file: TextFile) -> Iterator[Line]:

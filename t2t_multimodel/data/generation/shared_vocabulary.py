@@ -32,15 +32,21 @@ class RawCache:
         kept: RawSplit | None = RawSplit()
         source = job.source(run, warn=kept.warnings.append)
         size = 0
-        for example in read_examples(job.problem, split, source):
-            yield example
-            if kept is None:
-                continue
-            size += raw_size(example) + 200
-            if size > self._budget:
-                kept = None
-            else:
-                kept.examples.append(example)
+        warnings = kept.warnings
+        try:
+            for example in read_examples(job.problem, split, source):
+                yield example
+                if kept is None:
+                    continue
+                size += raw_size(example) + 200
+                if size > self._budget:
+                    kept = None
+                else:
+                    kept.examples.append(example)
+        except Exception:  # nobody will read the split again, and its warnings may say why
+            for line in warnings:
+                run.warn(line)
+            raise
         if kept is not None:
             kept.dropped = source.dropped
             self._budget -= size

@@ -20,6 +20,7 @@ _MIN_RATE, _MAX_RATE = 1000, 1_000_000
 # Sizes that programs write to a pipe, as they cannot come back to the header: 0, or near 2 or 4 GiB.
 _NEAR = 1 << 16
 _MAX_PEAK = 1.001  # rounding in float files
+_MP3_FRAME_COUNTS, _MP3_SLACK = (b"Xing\0\0\0", b"Info\0\0\0"), 2 * 1152
 _SILENT = 1e-3  # energy of the mean of the channels over that of the channels
 BEYOND_ONE = "float samples beyond 1 are cut off, scale the file to [-1, 1]"
 CANCELLED = "channels cancel each other to silence, give one of them"
@@ -153,7 +154,9 @@ def _decode_libsndfile(data: bytes, note: Callable[[str], None]) -> tuple[np.nda
                     raise BadExampleError("audio longer than four hours")
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, OSError, MemoryError):
         raise BadExampleError("damaged, truncated or unknown audio file") from None
-    if form == "FLAC" and count < expected:
+    # Without these marks, the length of an MP3 file is a guess.
+    counted = form == "MP3" and any(mark in data[:_BLOCK_FRAMES] for mark in _MP3_FRAME_COUNTS)
+    if (form == "FLAC" and count < expected) or (counted and count < expected - _MP3_SLACK):
         raise BadExampleError("truncated audio file")
     # Lossy codecs overshoot by themselves; only float files hold what somebody did not scale.
     if kind in ("FLOAT", "DOUBLE") and max((np.abs(block).max() for block in blocks), default=0) > _MAX_PEAK:
@@ -170,6 +173,8 @@ def _with_true_length(data: bytes) -> bytes:
         BadExampleError: the WAV file is truncated.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        if _declared_size(data) > len(data) + 1:  # a byte that fills an odd chunk may be missing
+            raise BadExampleError("truncated audio file")
         return data
     offset = 12
     while offset + 8 <= len(data):
@@ -186,8 +191,30 @@ def _with_true_length(data: bytes) -> bytes:
     raise BadExampleError("truncated audio file")
 
 
+def _declared_size(data: bytes) -> int:
+    """Bytes of the whole file by the header of AIFF, AU, RF64 or W64; 0 for others and for placeholders."""
+    try:
+        if data[:4] in (b"RF64", b"BW64") and data[12:16] == b"ds64":
+            return struct.unpack_from("<Q", data, 20)[0] + 8
+        if data[:4] == b"riff":
+            return struct.unpack_from("<Q", data, 16)[0]
+        if data[:4] == b"FORM":
+            start, size = 8, struct.unpack_from(">I", data, 4)[0]
+        elif data[:4] == b".snd":
+            start, size = struct.unpack_from(">II", data, 4)
+        else:
+            return 0
+    except struct.error:
+        raise BadExampleError("truncated audio file") from None
+    return 0 if _is_near_2_or_4_gib(size) else start + size
+
+
+def _is_near_2_or_4_gib(size: int) -> bool:
+    return abs(size - (1 << 31)) <= _NEAR or size >= (1 << 32) - _NEAR
+
+
 def _is_placeholder(size: int, there: int, data: bytes) -> bool:
     """Whether the size of the data chunk means "to the end of the file", of which `there` bytes are left."""
     if size == 0:  # a file whole by its own count holds no samples, and what follows are other chunks
         return there > 0 and struct.unpack_from("<I", data, 4)[0] + 8 != len(data)
-    return size > there and (abs(size - (1 << 31)) <= _NEAR or size >= (1 << 32) - _NEAR)
+    return size > there and _is_near_2_or_4_gib(size)

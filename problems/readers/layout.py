@@ -6,6 +6,7 @@ import fnmatch
 import os
 import pathlib
 
+from t2t_multimodel.data.text_lines import without_mark
 from t2t_multimodel.errors import SourceError
 
 _DEPTH = 4
@@ -70,8 +71,12 @@ def _entries(folder: str) -> list[os.DirEntry]:
 
 
 def text_of(data: bytes) -> str:
-    """Text of a small corpus file: UTF-8, else Latin-1, which never fails."""
+    """Text of a small corpus file without byte order marks: each line UTF-8, else Latin-1, which never fails."""
+    return "\n".join(_line_text(without_mark(line)) for line in data.split(b"\n"))
+
+
+def _line_text(line: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        return line.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return line.decode("latin-1")

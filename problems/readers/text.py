@@ -153,6 +153,8 @@ def read_lines(file: TextFile) -> Iterator[Line]:
         for number, raw in enumerate(stream, 1):
             if number == 1 and text_lines.is_utf16(raw):
                 raise ValueError(text_lines.UTF16_REFUSED)
+            if number == 1 and not raw.endswith(b"\n") and b"\r" in raw.rstrip(b"\r"):
+                raise ValueError("lines end with carriage returns alone, convert them to newlines")
             yield Line(raw.removesuffix(b"\n"), number, offset)
             offset += len(raw)
 

@@ -103,6 +103,8 @@ def decode_lines(lines: Iterable[bytes]) -> Iterator[str | InvalidUtf8Error]:
 def read_lines(path: str | os.PathLike) -> list[str | InvalidUtf8Error]:
     """The lines of a file as `decode_lines` gives them; a newline at the end of the file begins no further line.
 
+    Where there is no newline at all, lines end with carriage returns, as on old systems.
+
     Raises:
         OSError: the file cannot be read.
         BadExampleError: the text is UTF-16.
@@ -114,4 +116,6 @@ def read_lines(path: str | os.PathLike) -> list[str | InvalidUtf8Error]:
         lines = read_lines("inputs.txt")
         ```
     """
-    return list(decode_lines(pathlib.Path(path).read_bytes().removesuffix(b"\n").split(b"\n")))
+    data = pathlib.Path(path).read_bytes()
+    end = b"\n" if b"\n" in data else b"\r"
+    return list(decode_lines(data.removesuffix(end).split(end)))

@@ -62,6 +62,23 @@ def test_other_sizes_are_of_truncated_files(cases, size):
         audio.decode(sized((cases / "sound/right.wav").read_bytes(), size), 16000)
 
 
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "MP3"])
+def test_truncated_files_of_every_form(form, tmp_path):
+    tone = 0.5 * np.sin(np.arange(64000) / 5)
+    soundfile.write(tmp_path / "tone", tone, 16000, format=form)
+    data = (tmp_path / "tone").read_bytes()
+    assert len(audio.decode(data, 16000)) == 64000
+    with pytest.raises(BadExampleError, match="truncated"):
+        audio.decode(data[: len(data) * 2 // 3], 16000)
+
+
+@pytest.mark.parametrize(("form", "at"), [("AIFF", 4), ("AU", 8)])
+def test_placeholders_of_other_forms(form, at, tmp_path):
+    soundfile.write(tmp_path / "tone", 0.5 * np.sin(np.arange(16000) / 5), 16000, format=form)
+    data = (tmp_path / "tone").read_bytes()
+    assert len(audio.decode(data[:at] + b"\xff" * 4 + data[at + 4 :], 16000)) == 16000
+
+
 def test_chunks_after_no_samples_are_not_sound(cases):
     data = (cases / "sound/right.wav").read_bytes()[:44] + b"LIST\4\0\0\0INFO"
     with pytest.raises(BadExampleError, match="no samples"):

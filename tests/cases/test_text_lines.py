@@ -10,6 +10,7 @@ from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.decoding import files
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.errors import DecodeError, VocabularyError
+from t2t_multimodel.problems.readers.layout import text_of
 from t2t_multimodel.problems.readers.text import TextFile
 from t2t_multimodel.problems.readers.text_pairs import read_pairs
 
@@ -38,6 +39,14 @@ def test_mark_belongs_to_no_decoded_line(cases, tmp_path):
 def test_mark_and_carriage_return_belong_to_no_path(tmp_path):
     (tmp_path / "in").write_bytes(MARK + b"a.png\r\n" + MARK + b"b.png\r\n")
     assert decoded(tmp_path / "in", tmp_path) == (["a.png", "b.png"], 0)
+
+
+def test_carriage_returns_alone(tmp_path):
+    (tmp_path / "in").write_bytes(b"go\rrun\r")
+    assert decoded(tmp_path / "in", tmp_path) == (["go", "run"], 0)
+    source = Source(warn=lambda line: None)
+    assert list(read_pairs(TextFile(tmp_path / "in"), TextFile(tmp_path / "in"), source)) == []
+    assert "convert them to newlines" in source.reasons()
 
 
 def test_line_that_is_not_utf8_costs_itself_alone(cases, tmp_path, capsys):
@@ -94,6 +103,11 @@ def test_lists_of_paths_take_marks_in_joined_files(tmp_path, read):
         f"2 missing or unreadable file, first at {tmp_path}/train.tsv: line 1: {tmp_path}/no/a.wav; "
         f"1 invalid UTF-8, first at {tmp_path}/train.tsv: line 3, byte 45)"
     )
+
+
+def test_small_files_of_corpora():
+    text = text_of(MARK + "grün\n".encode() + b"gr\xfcn\n" + MARK + b"go")
+    assert text.split("\n") == ["grün", "grün", "go"]
 
 
 def test_parallel_text(tmp_path):

@@ -49,18 +49,25 @@ class ImageCocoCaptions(Problem):
             lacking = f"{_FOLDERS[split]}.zip" if images is None else _ANNOTATION_ZIPS[0]
             raise SourceError(f"{folder} holds no {lacking}; {self.source_help}")
         files, captions = parse_annotations(annotations, where, source)
-        for image_id, file_name in files.items():
+        numbered = all(isinstance(image_id, int) for image_id in files)
+        for number, (image_id, file_name) in enumerate(files.items()):
             if not captions.get(image_id):
                 continue
-            data = _read(images, f"{_FOLDERS[split]}/{file_name}", len(captions[image_id]), source)
+            name = _member_name(images, _FOLDERS[split], file_name)
+            data = _read(images, name, len(captions[image_id]), source)
             if data is None:
                 continue
             for caption in captions[image_id]:
-                yield {"inputs": data, "targets": caption, "meta/image_id": image_id}
+                yield {"inputs": data, "targets": caption, "meta/image_id": image_id if numbered else number}
 
 
-def parse_annotations(data: bytes, where: str, source: Source) -> tuple[dict[int, str], dict[int, list[str]]]:
+def parse_annotations(
+    data: bytes, where: str, source: Source
+) -> tuple[dict[int | str, str], dict[int | str, list[str]]]:
     """File name and captions of each image id; malformed entries and captions of unknown images are dropped.
+
+    Ids may be numbers, or text; text that is a number counts as the number. Where one id names two files, nobody knows
+    which of them a caption means: the id is dropped with its captions.
 
     Args:
         data: the JSON file.
@@ -78,26 +85,68 @@ def parse_annotations(data: bytes, where: str, source: Source) -> tuple[dict[int
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(images, list) or not isinstance(annotations, list):
         raise SourceError(f"{where} has no lists 'images' and 'annotations'; give COCO's captions_*.json")
-    files: dict[int, str] = {}
-    for number, image in enumerate(images):
-        if _is_record(image, "id", "file_name"):
-            files[image["id"]] = image["file_name"]
-        else:
-            source.drop("malformed image entry", f"{where}: images[{number}]")
-    captions: dict[int, list[str]] = {}
+    files, ambiguous = _file_names(images, where, source)
+    captions: dict[int | str, list[str]] = {}
     for number, entry in enumerate(annotations):
         location = f"{where}: annotations[{number}]"
-        if not _is_record(entry, "image_id", "caption") or not entry["caption"].strip():
+        image_id, caption = _record(entry, "image_id", "caption")
+        if image_id is None or not caption.strip():
             source.drop("malformed annotation", location)
-        elif entry["image_id"] not in files:
-            source.drop("caption of an image that is not listed", f"{location}, image {entry['image_id']}")
+        elif image_id in ambiguous:
+            source.drop("caption of an image id that names two files", f"{location}, image {image_id}")
+        elif image_id not in files:
+            source.drop("caption of an image that is not listed", f"{location}, image {image_id}")
         else:
-            captions.setdefault(entry["image_id"], []).append(" ".join(entry["caption"].split()))
+            captions.setdefault(image_id, []).append(" ".join(caption.split()))
     return files, captions
 
 
-def _is_record(entry: Any, number: str, text: str) -> bool:
-    return isinstance(entry, dict) and type(entry.get(number)) is int and isinstance(entry.get(text), str)
+def _file_names(images: list, where: str, source: Source) -> tuple[dict[int | str, str], set[int | str]]:
+    """File name of each image id, and the ids that name two files and are left out."""
+    files: dict[int | str, str] = {}
+    ambiguous: set[int | str] = set()
+    for number, image in enumerate(images):
+        image_id, name = _record(image, "id", "file_name")
+        if image_id is None:
+            source.drop("malformed image entry", f"{where}: images[{number}]")
+        elif files.setdefault(image_id, name) != name:
+            ambiguous.add(image_id)
+            location = f"{where}: images[{number}], id {image_id}, {_one_line(files[image_id])} and {_one_line(name)}"
+            source.drop("image id that names two files", location, "id left out")
+    return {image_id: name for image_id, name in files.items() if image_id not in ambiguous}, ambiguous
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _record(entry: Any, key: str, text: str) -> tuple[int | str | None, str]:
+    """Id and text of an entry; the id is None if the entry lacks one of them."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(value, int | float | str) or isinstance(value, bool) or not isinstance(entry.get(text), str):
+        return None, ""
+    if isinstance(value, str):
+        value = _one_line(value)
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+        return (number if number is not None and str(number) == value else value or None), entry[text]
+    if isinstance(value, float):  # tables write whole numbers as 3.0
+        return (int(value) if value.is_integer() else None), entry[text]
+    return value, entry[text]
+
+
+def _member_name(images: ZipReader | FolderReader, folder: str, file_name: str) -> str:
+    """Where the image of a file name lies: in the split's folder, at the path it names, or by its last part.
+
+    A path that names another split's folder is never sought in this one: the picture there would be another.
+    """
+    path = file_name.replace("\\", "/").removeprefix("./")
+    parts = path.split("/")
+    candidates = [f"{folder}/{path}"]
+    if len(parts) > 1:
+        candidates.append(path)
+        if not set(_FOLDERS.values()).difference({folder}).intersection(parts):
+            candidates.append(f"{folder}/{parts[-1]}")
+    return next((name for name in candidates if name in images), candidates[0])
 
 
 def _images(folder: pathlib.Path, name: str, source: Source) -> ZipReader | FolderReader | None:

@@ -39,7 +39,7 @@ class SpeechProblem(Problem):
             source: receives bad examples.
         """
         try:
-            samples = audio_io.decode(data, self.inputs.sample_rate)
+            samples = audio_io.decode(data, self.inputs.sample_rate, lambda reason: source.note(reason, where))
         except BadExampleError as error:
             source.drop(str(error), where)
             return None

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
-from t2t_multimodel.errors import BadExampleError, SourceError
+from t2t_multimodel.errors import SourceError
 from t2t_multimodel.modalities import SymbolSpec
-from t2t_multimodel.problems.readers.text import InvalidUtf8Error, TextFile, decode_line, read_lines
+from t2t_multimodel.problems.readers.layout import of_split
+from t2t_multimodel.problems.readers.text import TextFile, are_column_names, decoded_lines
 from t2t_multimodel.problems.readers.text_pairs import PAIR_OPTIONS, pair_examples, read_pairs
 from t2t_multimodel.registry import register_problem
 
@@ -40,7 +41,7 @@ class Text2TextFolder(Problem):
 
     def _pairs(self, split: str, source: Source) -> Iterator[tuple[str, str]]:
         folder = self.require_source(source)
-        inputs, targets, table = (_file(folder, f"{split}.{name}") for name in ("inputs.txt", "targets.txt", "tsv"))
+        inputs, targets, table = (_file(folder, split, name) for name in ("inputs.txt", "targets.txt", "tsv"))
         if table and (inputs or targets):
             raise SourceError(f"{table} and {inputs or targets} both exist for {split}; keep one of the two")
         if (inputs is None) != (targets is None):
@@ -53,29 +54,17 @@ class Text2TextFolder(Problem):
             raise SourceError(f"{folder} holds no training files; {self.source_help}")
 
 
-def _file(folder: pathlib.Path, name: str) -> TextFile | None:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return TextFile(path)
-    return None
+def _file(folder: pathlib.Path, split: str, name: str) -> TextFile | None:
+    path = of_split(folder, split, f".{name}") or of_split(folder, split, f".{name}.gz")
+    return TextFile(path) if path else None
 
 
 def _read_table(file: TextFile, source: Source) -> Iterator[tuple[str, str]]:
-    lines = read_lines(file)
-    while True:
-        try:
-            line = next(lines)
-        except StopIteration:
-            return
-        except BadExampleError as error:
-            source.drop("damaged text file, its rest is left out", str(error))
-            return
-        try:
-            columns = decode_line(line).split("\t")
-        except InvalidUtf8Error as error:
-            source.drop("invalid UTF-8", f"{file}: {error.where}")
-            continue
+    for number, text in decoded_lines(file, source):
+        columns = text.split("\t")
+        if number == 1 and are_column_names(columns):
+            source.note("looks like column names", f"{file}: line 1", "kept as an example, delete it if it is none")
         if len(columns) != 2:
-            source.drop("not two columns", f"{file}: line {line.number} has {len(columns)}")
+            source.drop("not two columns", f"{file}: line {number} has {len(columns)}")
             continue
         yield columns[0], columns[1]

@@ -21,8 +21,8 @@ _ARCHIVES = {
     "dev": re.compile(r"(dev\.|newstest|wmt)", re.I),
     "test": re.compile(r"(test\.|test-full|test-filtered|newstest|wmt)", re.I),
 }
-_EVALUATION_SETS = {"dev": ("newstest2013", "dev", "valid"), "test": ("newstest2014", "test")}
-_EVALUATION_STEM = re.compile(r"(news-?test|newsdev|newssyscomb|newsdiscuss|dev|valid|test|eval)", re.I)
+_EVALUATION_SETS = {"dev": ("newstest2013", "dev", "valid", "validation", "val"), "test": ("newstest2014", "test")}
+_EVALUATION_STEM = re.compile(r"(news-?test|newsdev|newssyscomb|newsdiscuss|dev|valid|val\b|test|eval)", re.I)
 _PLAIN_TRAINING_STEM = re.compile(r"train(ing)?$", re.I)
 _ROLES = (("", ""), ("src", "ref"), ("ref", "src"), ("src", "src"), ("ref", "ref"))
 _DEPTH = 4

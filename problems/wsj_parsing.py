@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
+from t2t_multimodel.data.text_lines import without_mark
 from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
 from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.problems.tree_output import TreeOutputMixin
@@ -33,7 +34,7 @@ class TreeFile:
 
     Args:
         path: the file.
-        flat: one tree a line, perhaps gzip-compressed; else a bracket file whose trees may span lines.
+        flat: read line by line, perhaps gzip-compressed: one tree a line or over several; else read as a whole.
     """
 
     path: pathlib.Path
@@ -119,14 +120,12 @@ def read_trees(file: TreeFile, source: Source) -> Iterator[tuple[str, trees.Tree
 def _read_raw(file: TreeFile) -> Iterator[bracket_files.RawTree]:
     # With surrogateescape, bytes that are not UTF-8 spoil only their own tree.
     if not file.flat:
-        text = file.path.read_bytes().decode("utf-8", "surrogateescape")
-        yield from bracket_files.split_trees(text.removeprefix("\ufeff"))
+        text = without_mark(file.path.read_bytes()).decode("utf-8", "surrogateescape")
+        yield from bracket_files.split_trees(text)
         return
     with gzip.open(file.path) if file.path.suffix == ".gz" else open(file.path, "rb") as stream:
-        for line, data in enumerate(stream, 1):
-            text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(" \t\r\n")
-            if text:
-                yield bracket_files.RawTree(text, line)
+        lines = (without_mark(data).decode("utf-8", "surrogateescape") for data in stream)
+        yield from bracket_files.trees_of_lines(lines)
 
 
 def _parse(text: str) -> tuple[trees.Tree | None, str]:
@@ -157,7 +156,7 @@ class WsjParsing(TreeOutputMixin, Problem):
     options = {"preterminals": "pos", "words": False}
     source_help = (
         "get the Penn Treebank 3 from https://catalog.ldc.upenn.edu/LDC99T42 and give --source_dir=FOLDER with "
-        "treebank_3/parsed/mrg/wsj/ or with wsjTrain.trees and wsjDev.trees, one tree a line"
+        "treebank_3/parsed/mrg/wsj/ or with wsjTrain.trees and wsjDev.trees"
     )
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:

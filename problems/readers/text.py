@@ -16,16 +16,28 @@ import pathlib
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from t2t_multimodel.data import text_lines
+from t2t_multimodel.data.problem import Source
+from t2t_multimodel.data.text_lines import InvalidUtf8Error
 from t2t_multimodel.errors import BadExampleError, SourceError
 
 _BLOCK = 1 << 20
-_BOM = b"\xef\xbb\xbf"
 _ARCHIVE_SUFFIXES = (".tgz", ".tar.gz", ".tar")
 # What tarfile, gzip and zlib raise on damaged files.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
+# An s of the plural may follow.
+_COLUMN_NAMES = frozenset(
+    (
+        *("input", "output", "source", "target", "src", "tgt", "trg", "text", "label", "class", "id"),
+        *("prompt", "response", "question", "answer", "document", "summary", "sentence", "sentence1", "sentence2"),
+        *("translation", "original", "reference", "en", "de", "fr", "english", "german", "french"),
+        *("path", "file", "filename", "file_name", "audio", "image", "picture", "caption"),
+        *("transcript", "transcription"),
+    )
+)
 _SGM_MARK = re.compile(rb"<(doc|seg)\b([^>]*)>", re.IGNORECASE)
 _SGM_SEGMENT_END = re.compile(rb"</seg\s*>", re.IGNORECASE)
 _SGM_ID = re.compile(rb"\b(?:docid|id)\s*=\s*[\"']?([^\"'>\s]+)", re.IGNORECASE)
@@ -82,31 +94,49 @@ class Line:
     key: tuple[bytes, bytes] = (b"", b"")
 
 
-class InvalidUtf8Error(BadExampleError):
-    """A line is not UTF-8.
-
-    Args:
-        where: the line's number and the offset of the first bad byte in its file.
-    """
-
-    def __init__(self, where: str):
-        super().__init__(f"{where}: invalid UTF-8")
-        self.where = where
-
-
 def decode_line(line: Line) -> str:
-    """The line as text, without the file's byte order mark and without a carriage return at the end.
+    """The line as text, without a byte order mark and without a carriage return at the end.
 
     Raises:
         InvalidUtf8Error: the line is not UTF-8.
     """
-    raw = line.raw.removesuffix(b"\r")
-    skipped = len(_BOM) if line.number == 1 and raw.startswith(_BOM) else 0
-    try:
-        return raw[skipped:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        unit = "segment" if any(line.key) else "line"
-        raise InvalidUtf8Error(f"{unit} {line.number}, byte {line.offset + skipped + error.start}") from None
+    return text_lines.decode_line(line.raw, line.number, line.offset, "segment" if any(line.key) else "line")
+
+
+def decoded_lines(file: TextFile, source: Source) -> Iterator[tuple[int, str]]:
+    """Number and text of each line; those that are not UTF-8, and the rest of a damaged file, are dropped.
+
+    Args:
+        file: where to read.
+        source: receives what is dropped.
+    """
+    lines = read_lines(file)
+    while True:
+        try:
+            line = next(lines, None)
+        except BadExampleError as error:
+            source.drop("damaged text file, its rest is left out", str(error))
+            return
+        if line is None:
+            return
+        try:
+            text = decode_line(line)
+        except InvalidUtf8Error as error:
+            source.drop("invalid UTF-8", f"{file}: {error.where}")
+            continue
+        yield line.number, text
+
+
+def are_column_names(columns: Sequence[str]) -> bool:
+    """Whether the columns of a first line look like their names, e.g. ``inputs`` and ``targets``.
+
+    Example:
+        >>> are_column_names(["Inputs", "targets"]), are_column_names(["say 1", "dis 1"])
+        (True, False)
+    """
+    names = [column.strip().strip("\"'#").strip().lower() for column in columns]
+    known = all(name in _COLUMN_NAMES or name.removesuffix("s") in _COLUMN_NAMES for name in names)
+    return known and len(set(names)) == len(names) > 1
 
 
 def read_lines(file: TextFile) -> Iterator[Line]:
@@ -121,6 +151,10 @@ def read_lines(file: TextFile) -> Iterator[Line]:
             return
         offset = 0
         for number, raw in enumerate(stream, 1):
+            if number == 1 and text_lines.is_utf16(raw):
+                raise ValueError(text_lines.UTF16_REFUSED)
+            if number == 1 and not raw.endswith(b"\n") and b"\r" in raw.rstrip(b"\r"):
+                raise ValueError("lines end with carriage returns alone, convert them to newlines")
             yield Line(raw.removesuffix(b"\n"), number, offset)
             offset += len(raw)
 

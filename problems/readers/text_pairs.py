@@ -8,7 +8,15 @@ from typing import Any
 
 from t2t_multimodel.data.problem import Source
 from t2t_multimodel.errors import BadExampleError
-from t2t_multimodel.problems.readers.text import InvalidUtf8Error, Line, TextFile, count_lines, decode_line, read_lines
+from t2t_multimodel.problems.readers.text import (
+    InvalidUtf8Error,
+    Line,
+    TextFile,
+    are_column_names,
+    count_lines,
+    decode_line,
+    read_lines,
+)
 
 # For training only: max_length (most words of a side), max_ratio (most words of the longer side per word of the shorter
 # side), drop_identical (leaves out pairs with equal sides). For all splits: max_examples (most examples of a split).
@@ -36,8 +44,12 @@ def read_pairs(first: TextFile, second: TextFile, source: Source) -> Iterator[tu
             source.drop("damaged text file, the rest of the pair of files is left out", str(error))
             return
         texts = _decode(first, left, source), _decode(second, right, source)
-        if None not in texts:
-            yield texts
+        if None in texts:
+            continue
+        if left.number == 1 and are_column_names(texts):
+            where = f"{first} and {second}: line 1"
+            source.note("looks like column names", where, "kept as an example, delete it if it is none")
+        yield texts
 
 
 def _fault(first: TextFile, second: TextFile) -> tuple[str, str] | None:

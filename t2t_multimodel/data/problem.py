@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from t2t_multimodel.data.notices import Notices
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
-from t2t_multimodel.errors import BadExampleError, MultiModelError, SourceError
+from t2t_multimodel.errors import BadExampleError, DataError, MultiModelError, SourceError
 
 SPLITS = ("train", "dev", "test")
 
@@ -24,7 +25,7 @@ class Source:
         seed: seed of whatever is generated or sampled.
         options: values of the problem's options (`Problem.options` overlaid by the user's).
         strict: raise on the first bad example instead of dropping it.
-        warn: called with one line for each bad example.
+        warn: called with one line for a bad example: three times for each reason, and once with their sum.
     """
 
     source_dir: pathlib.Path | None = None
@@ -35,17 +36,40 @@ class Source:
     warn: Callable[[str], None] = print
     dropped: Counter = dataclasses.field(default_factory=Counter)
 
-    def drop(self, reason: str, where: str) -> None:
+    def __post_init__(self):
+        self._notices = Notices(lambda line: self.warn(line))
+
+    def drop(self, reason: str, where: str, outcome: str = "example dropped") -> None:
         """Counts one dropped example and says which, or raises under `strict`.
+
+        A reason that repeats is shown three times; `finish` says how often it came.
 
         Args:
             reason: short and countable, e.g. ``"truncated image"``.
             where: file, member and offset or line.
+            outcome: what becomes of it.
         """
         if self.strict:
             raise BadExampleError(f"{where}: {reason}; mend the file or run without --strict to drop it")
         self.dropped[reason] += 1
-        self.warn(f"{where}: {reason}; example dropped")
+        self._notices.add(reason, where, outcome)
+
+    def note(self, reason: str, where: str, outcome: str = "example kept") -> None:
+        """Warns of an unusual example that is kept; shown and summed as by `drop`, never fatal."""
+        self._notices.add(reason, where, outcome)
+
+    def finish(self) -> None:
+        """Says the sum of each reason that came more often than it was shown."""
+        self._notices.finish()
+
+    def reasons(self) -> str:
+        """What was left out, for an error message: count, reason and first place of each; empty if nothing was."""
+        first = self._notices.first
+        parts = [
+            f"{count:,} {reason}" + (f", first at {first[reason]}" if reason in first else "")
+            for reason, count in self.dropped.items()
+        ]
+        return f" (dropped: {'; '.join(parts)})" if parts else ""
 
     def skip(self, reason: str) -> None:
         """Counts one example left out on purpose (a filter, an option); never fatal, no warning."""
@@ -147,6 +171,21 @@ class Problem:
         if not source.source_dir.is_dir():
             raise SourceError(f"--source_dir={source.source_dir} is no folder; {self.source_help}")
         return source.source_dir
+
+
+def read_examples(problem: Problem, split: str, source: Source) -> Iterator[dict[str, Any]]:
+    """Yields the examples of a split; at its end, says the sums of what was dropped.
+
+    Raises:
+        DataError: the training split has no examples; the message names each reason with its first place.
+    """
+    empty = True
+    for example in problem.examples(split, source):
+        empty = False
+        yield example
+    source.finish()
+    if empty and split == "train":
+        raise DataError(f"{problem.name} has no training examples{source.reasons()}; {problem.source_help}")
 
 
 def parse_options(problem: Problem, text: str) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pathlib
 import sys
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data.text_lines import InvalidUtf8Error, decode_lines, read_lines
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
-from t2t_multimodel.errors import DecodeError
+from t2t_multimodel.errors import BadExampleError, DecodeError
 
 
 def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -> int:
@@ -17,19 +18,18 @@ def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -
 
     Args:
         decoder: the decoder.
-        source: file of inputs, UTF-8, one a line.
+        source: file of inputs, UTF-8, one a line; a line that is not UTF-8 gives an empty output.
         destination: file of outputs, written atomically; None prints them.
 
     Raises:
-        DecodeError: the file cannot be read or is not UTF-8.
+        DecodeError: the file cannot be read or is UTF-16.
     """
     try:
-        lines = pathlib.Path(source).read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_lines(source)
+    except (OSError, BadExampleError) as error:
         raise DecodeError(f"--decode_from_file={source} cannot be read ({error}); give a UTF-8 text file") from None
-    lines = [line.rstrip("\r") for line in lines]
     outputs, failed = [], 0
-    for number, output in enumerate(decoder.decode(lines), 1):
+    for number, output in enumerate(_decode_lines(decoder, lines), 1):
         failed += output.error is not None
         _print_notes(output, f"{source}:{number}: ")
         outputs.append(output.text.replace("\n", " "))
@@ -45,14 +45,31 @@ def decode_interactive(decoder: ProblemDecoder, stream: TextIO = sys.stdin) -> i
     failed = 0
     prompt = "> " if stream.isatty() else ""
     print(prompt, end="", file=sys.stderr, flush=True)
-    for line in stream:
-        (output,) = decoder.decode([line.rstrip("\r\n")])
+    for output in _decode_typed(decoder, stream):
         failed += output.error is not None
         if output.warning:
             print(f"warning: {output.warning}", file=sys.stderr, flush=True)
         print(f"error: {output.error}" if output.error is not None else output.text, flush=True)
         print(prompt, end="", file=sys.stderr, flush=True)
     return failed
+
+
+def _decode_lines(decoder: ProblemDecoder, lines: Sequence[str | InvalidUtf8Error]) -> Iterator[Output]:
+    """One output a line, in order; a line that is not UTF-8 costs itself alone."""
+    outputs = iter(decoder.decode(line for line in lines if isinstance(line, str)))
+    for line in lines:
+        yield next(outputs) if isinstance(line, str) else Output(error=f"{line}; save the text as UTF-8")
+
+
+def _decode_typed(decoder: ProblemDecoder, stream: TextIO) -> Iterator[Output]:
+    """One output for each line as soon as it is there; bytes are read, as the locale may name another encoding."""
+    stream = getattr(stream, "buffer", stream)
+    lines = (line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line for line in stream)
+    try:
+        for line in decode_lines(lines):
+            yield from _decode_lines(decoder, [line])
+    except BadExampleError as error:
+        raise DecodeError(f"the input is {error}") from None
 
 
 def _print_notes(output: Output, where: str) -> None:

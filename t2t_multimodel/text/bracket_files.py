@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from t2t_multimodel.errors import BadExampleError
 from t2t_multimodel.text.trees import UNKNOWN_TAG, Tree, walk
@@ -15,6 +15,9 @@ TOP_LABELS = frozenset({"", "TOP", "ROOT", "S1"})
 
 # ASCII blanks only: a no-break space belongs to its word.
 _TOKEN = re.compile(r"[()]|[^ \t\r\n\f\v()]+")
+_BLANKS = " \t\r\n"
+_MAX_LINES = 2000  # of one tree; a bracket that is never closed would else take the whole file
+_OUTER_BRACKET = re.compile(r"\([ \t]*(\(|$)")
 _MARGIN = re.compile(r"^\(", re.MULTILINE)
 _INNER_OUTER_BRACKET = re.compile(r"\n\([ \t]*\(")
 _PLAIN_LABEL = re.compile(r"[^-=][^-=]*")
@@ -84,6 +87,75 @@ def _split_balanced(text: str, line: int) -> tuple[list[RawTree], bool]:
         position = start
         pieces.append(RawTree(text[start:end], line))
     return pieces, balanced
+
+
+def trees_of_lines(lines: Iterable[str]) -> Iterator[RawTree]:
+    """Cuts a file that is read line by line: a tree a line, or trees over several lines.
+
+    A tree over several lines ends where its brackets balance. Where trees stand on one line each, or their inner lines
+    are indented, a bracket in the first column starts a new tree, and so does an unlabelled outer bracket. So a
+    malformed tree does not spoil the trees after it.
+
+    Args:
+        lines: with or without their newlines.
+
+    Yields:
+        the trees, perhaps malformed; on a line of its own, a tree is all of its line.
+
+    Example:
+        >>> [raw.line for raw in trees_of_lines(["(NN cat)", "", "(NP", "  (NN dog))"])]
+        [1, 3]
+    """
+    reader = _LineReader()
+    for number, line in enumerate(lines, 1):
+        yield from reader.add(number, line.rstrip("\r\n"))
+    yield from reader.flush()
+
+
+class _LineReader:
+    """The state of `trees_of_lines`: the lines of the tree that is not complete yet."""
+
+    def __init__(self):
+        self._lines: list[str] = []
+        self._first = self._depth = 0
+        self._margin = False  # whether a bracket in the first column starts a new tree
+
+    def add(self, number: int, line: str) -> Iterator[RawTree]:
+        """Takes one line and yields the trees that are complete."""
+        if not line.strip(_BLANKS):
+            if self._lines:
+                self._lines.append("")
+            return
+        if self._lines and (_OUTER_BRACKET.match(line) or (self._margin and line.startswith("("))):
+            yield from self.flush(whole=True)
+        if not self._lines:
+            self._first, self._depth = number, 0
+        elif not line.startswith("("):
+            self._margin = True
+        self._lines.append(line)
+        self._depth += line.count("(") - line.count(")")
+        if self._depth <= 0:
+            self._margin = self._margin or len(self._lines) == 1
+            yield from self.flush(whole=self._depth < 0)
+        elif len(self._lines) >= _MAX_LINES:
+            *complete, last = split_trees("\n".join(self._lines))
+            yield from self._located(complete)
+            self._lines, self._first = last.text.split("\n"), self._first + last.line - 1
+            self._depth = last.text.count("(") - last.text.count(")")
+            if not complete:
+                yield from self.flush()
+
+    def flush(self, whole: bool = False) -> Iterator[RawTree]:
+        """Yields what the lines so far hold; `whole`: as one tree, though it is malformed."""
+        text = "\n".join(self._lines).strip(_BLANKS)
+        self._lines = []
+        if "\n" in text and not whole:
+            yield from self._located(split_trees(text))
+        elif text:
+            yield RawTree(text, self._first)
+
+    def _located(self, pieces: Iterable[RawTree]) -> Iterator[RawTree]:
+        return (RawTree(piece.text.strip(_BLANKS), self._first + piece.line - 1) for piece in pieces)
 
 
 def parse_tree(text: str) -> Tree:

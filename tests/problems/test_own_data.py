@@ -31,7 +31,7 @@ def test_image_folder_with_splits(tmp_path):
     (tmp_path / "train/cat/notes.txt").write_bytes(b"left alone")
     train, source = read("image_folder", tmp_path, "train")
     assert [e["targets"] for e in train] == [0, 1, 1]
-    assert source.dropped == {"unknown image format": 1}
+    assert source.dropped == {"unknown image format": 1, "file whose name is not that of an image": 1}
     assert [e["targets"] for e in read("image_folder", tmp_path, "dev")[0]] == [1]
     assert [e["targets"] for e in read("image_folder", tmp_path, "test")[0]] == [0]
     assert registry.problem("image_folder").label_names(source) == ["ant", "cat"]

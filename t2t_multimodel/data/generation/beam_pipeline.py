@@ -91,6 +91,7 @@ class _Work:
         for chunk in chunks(self.job.problem.examples(self.split, source)):
             yield start, chunk
             start += len(chunk)
+        source.finish()
         yield TaggedOutput(_DROPPED, dict(source.dropped))
 
     def encode(self, chunk: Chunk) -> Iterator[Any]:

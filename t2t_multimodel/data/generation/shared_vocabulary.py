@@ -10,7 +10,7 @@ from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.workers import raw_size
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.data.problem import Problem, read_examples
 from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
 from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
@@ -32,15 +32,21 @@ class RawCache:
         kept: RawSplit | None = RawSplit()
         source = job.source(run, warn=kept.warnings.append)
         size = 0
-        for example in job.problem.examples(split, source):
-            yield example
-            if kept is None:
-                continue
-            size += raw_size(example) + 200
-            if size > self._budget:
-                kept = None
-            else:
-                kept.examples.append(example)
+        warnings = kept.warnings
+        try:
+            for example in read_examples(job.problem, split, source):
+                yield example
+                if kept is None:
+                    continue
+                size += raw_size(example) + 200
+                if size > self._budget:
+                    kept = None
+                else:
+                    kept.examples.append(example)
+        except Exception:  # nobody will read the split again, and its warnings may say why
+            for line in warnings:
+                run.warn(line)
+            raise
         if kept is not None:
             kept.dropped = source.dropped
             self._budget -= size

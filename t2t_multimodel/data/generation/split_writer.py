@@ -14,7 +14,7 @@ from t2t_multimodel.data.generation.job import Job, RawSplit, Run
 from t2t_multimodel.data.generation.shuffle import Scatterer, ShuffleTask, run_task
 from t2t_multimodel.data.generation.workers import Encoder, Workers, chunks
 from t2t_multimodel.data.metadata import SplitStats
-from t2t_multimodel.data.problem import Source
+from t2t_multimodel.data.problem import Source, read_examples
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.records.tfrecord import shard_name
 
@@ -105,7 +105,7 @@ class SplitWriter:
     def _examples(self, source: Source, cached: RawSplit | None) -> tuple[Iterable[dict[str, Any]], int | None]:
         """The raw examples of the split, and their number if it is known."""
         if cached is None:
-            return self._job.problem.examples(self._split, source), None
+            return read_examples(self._job.problem, self._split, source), None
         source.dropped = cached.dropped
         for line in cached.warnings:
             self._run.warn(line)

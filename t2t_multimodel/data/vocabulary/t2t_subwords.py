@@ -63,7 +63,7 @@ class T2TSubwordVocabulary:
         """
         path = pathlib.Path(path)
         try:
-            lines = path.read_text(encoding="utf-8").split("\n")
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise VocabularyError(f"{path} cannot be read as a .subwords file: {error}") from error
         pieces = []

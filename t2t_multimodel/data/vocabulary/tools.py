@@ -7,10 +7,13 @@ import pathlib
 from collections import Counter
 from collections.abc import Sequence
 
+from t2t_multimodel.data.console import print_warning
+from t2t_multimodel.data.notices import Notices
+from t2t_multimodel.data.text_lines import InvalidUtf8Error, read_lines
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary, load_vocabulary
 from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import JSON_FILE, Vocabulary
-from t2t_multimodel.errors import VocabularyError
+from t2t_multimodel.errors import BadExampleError, VocabularyError
 
 _SHOWN = 10
 
@@ -70,11 +73,18 @@ def build(files: Sequence[pathlib.Path], labels: Sequence[str], size: int, folde
 
 
 def _lines(file: pathlib.Path) -> list[str]:
-    """Lines of a text file that are not blank."""
+    """Lines of a text file that are not blank; those that are not UTF-8 are named and left out."""
+    notices = Notices(print_warning)
     try:
-        return [line.rstrip("\n") for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise VocabularyError(f"{file} cannot be read as UTF-8 text: {error}") from error
+        lines = read_lines(file)
+    except (OSError, BadExampleError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise VocabularyError(f"{file} cannot be read as UTF-8 text ({reason}); give a UTF-8 text file") from error
+    for line in lines:
+        if isinstance(line, InvalidUtf8Error):
+            notices.add("invalid UTF-8", f"{file}: {line.where}", "line left out")
+    notices.finish()
+    return [line for line in lines if isinstance(line, str) and line.strip()]
 
 
 def _require_free(folder: pathlib.Path) -> None:

@@ -26,6 +26,8 @@ FLOORS = [
     ["data.vocabulary", "data.storage", "data.console", "data.records.example_proto"],
     ["hparams.multimodel"],
     ["hparams", "registry", "process"],
+    ["user_modules"],
+    ["paths"],
     ["errors"],
 ]
 HEIGHT = {name: height for height, names in enumerate(reversed(FLOORS)) for name in names}

@@ -31,7 +31,7 @@ def main(_) -> None:
     if len(problems) != 1:
         raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")
     if bool(FLAGS.decode_from_file) == FLAGS.decode_interactive:
-        raise MultiModelError("give --decode_from_file=FILE or --decode_interactive")
+        raise MultiModelError("there is nothing to decode; give --decode_from_file=FILE or --decode_interactive")
     cli.require_input(output_dir=FLAGS.output_dir, data_dir=FLAGS.data_dir)
     if FLAGS.decode_from_file:
         paths.check_input_file(FLAGS.decode_from_file, "--decode_from_file")

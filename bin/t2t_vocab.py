@@ -44,7 +44,7 @@ def main(_) -> None:
         print(f"{built.size} ids, fingerprint {built.fingerprint}")
         return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):
-        raise MultiModelError("give --data_dir=FOLDER or --subwords_file=FILE")
+        raise MultiModelError("there is no vocabulary to work on; give --data_dir=FOLDER or --subwords_file=FILE")
     vocabulary = vocabulary_tools.open_vocabulary(FLAGS.data_dir or FLAGS.subwords_file)
     if FLAGS.action == "inspect":
         print(vocabulary_tools.describe(vocabulary, FLAGS.text))

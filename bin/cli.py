@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from t2t_multimodel import paths, process, registry
+from t2t_multimodel import paths, process, registry, user_modules
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
 
@@ -198,9 +198,13 @@ def _in_words(error: Exception) -> str:
         return paths.describe_os_error(error)
     if isinstance(error, MemoryError):
         return _NO_MEMORY
-    return _tensorflow_in_words(error) or (
-        f"a fault of this program, not of yours ({type(error).__name__}: {_shortened(str(error))});"
-        " run it again with --debug and report what it prints"
+    return (
+        user_modules.blame(error)
+        or _tensorflow_in_words(error)
+        or (
+            f"a fault of this program, not of yours ({type(error).__name__}: {_shortened(str(error))});"
+            " run it again with --debug and report what it prints"
+        )
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from t2t_multimodel import user_modules
-from t2t_multimodel.errors import MultiModelError, UnknownNameError
+from t2t_multimodel.errors import MultiModelError, UnknownNameError, UserModuleError
 
 _ENTRY_POINT_GROUP = "t2t_multimodel.problems"
 
@@ -294,4 +294,12 @@ def import_usr_dir(path: str) -> None:
 @functools.cache
 def _load_entry_points() -> None:
     for entry in importlib.metadata.entry_points(group=_ENTRY_POINT_GROUP):
-        entry.load()
+        try:
+            entry.load()
+        except MultiModelError:
+            raise
+        except Exception as error:
+            raise UserModuleError(
+                f"{entry.value}, a module of the entry-point group {_ENTRY_POINT_GROUP}, cannot be imported"
+                f" ({type(error).__name__}: {error}); update or uninstall its package"
+            ) from error

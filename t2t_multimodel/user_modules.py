@@ -95,19 +95,29 @@ def _load(name: str, file: pathlib.Path, folder: pathlib.Path) -> None:
 
 def _in_words(error: BaseException, file: pathlib.Path, folder: pathlib.Path) -> str:
     """File, line and error in one line."""
-    place = f"{file}"
     if isinstance(error, SyntaxError) and error.filename:
         place, words = f"{error.filename}, line {error.lineno}", f"{type(error).__name__}: {error.msg}"
     else:
-        inside = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if folder in pathlib.Path(frame.filename).parents
-        ]
-        if inside:
-            place = f"{inside[-1].filename}, line {inside[-1].lineno}"
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"--t2t_usr_dir: {place}: {' '.join(words.split())}; mend the file, or move it out of the folder"
+        place, words = _place(error, [folder]) or str(file), _name_and_text(error)
+    return f"--t2t_usr_dir: {place}: {words}; mend the file, or move it out of the folder"
+
+
+def blame(error: BaseException) -> str | None:
+    """File, line and error in one line where a module of the user's raised it, or called what did; else None."""
+    place = _place(error, _folders)
+    return f"--t2t_usr_dir: {place}: {_name_and_text(error)}; mend the file" if place else None
+
+
+def _place(error: BaseException, folders: list[pathlib.Path]) -> str | None:
+    """The innermost line of files in `folders` that an error passed."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if any(folder in pathlib.Path(frame.filename).parents for folder in folders):
+            return f"{frame.filename}, line {frame.lineno}"
+    return None
+
+
+def _name_and_text(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()) if str(error) else type(error).__name__
 
 
 class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 
+from t2t_multimodel import paths
 from t2t_multimodel.errors import BadExampleError, DecodeError
 from t2t_multimodel.problems.readers import sphere
 
@@ -87,7 +88,7 @@ def read_audio(value: str | os.PathLike | bytes | tuple[np.ndarray, int], sample
         return _from_samples(value, sample_rate)
     if not isinstance(value, str | os.PathLike):
         raise DecodeError(f"audio of type {type(value).__name__}; give a path, bytes, or (samples, sample_rate)")
-    path = str(value).strip()
+    path = paths.resolve(str(value).strip())
     try:
         data = pathlib.Path(path).read_bytes()
     except (OSError, ValueError) as error:

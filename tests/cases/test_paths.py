@@ -180,3 +180,14 @@ def test_wrong_flags_are_one_line():
     assert "no_such_flag" in one_line(done) and "--help" in done.stderr
     done = run("t2t_trainer", "--train_steps=many")
     assert "train_steps" in one_line(done)
+
+
+def test_the_home_folder_in_lists_of_paths(mini_run, tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Image.new("RGB", (32, 32)).save(tmp_path / "ein Bild ü.png")
+    model = t2t.load(mini_run)
+    found, missing = model.generate("mini_image_class", ["~/ein Bild ü.png", "~nobody_there/x.png"], errors="return")
+    assert found.error is None and found.text
+    assert "there is no user" in missing.error

@@ -61,6 +61,28 @@ def test_an_error_names_file_and_line(tmp_path, text, line, words):
     assert f"{tmp_path / 'usr' / 'my_problem.py'}, line {line}: " in message and words in message
 
 
+def test_an_error_while_examples_are_read_names_file_and_line(tmp_path):
+    (tmp_path / "usr").mkdir()
+    text = PROBLEM.format(imported="os", name="random_words").replace("for i in", "{}['text']; x = 1\n        for i in")
+    (tmp_path / "usr" / "my_problem.py").write_text(text)
+    number = 1 + text[: text.index("['text']")].count("\n")
+    message = one_line(datagen(tmp_path / "usr", tmp_path))
+    assert f"my_problem.py, line {number}: KeyError: 'text'" in message
+
+
+def test_a_broken_installed_package_is_named(monkeypatch):
+    import importlib.metadata
+
+    from t2t_multimodel import registry
+    from t2t_multimodel.errors import UserModuleError
+
+    entry = importlib.metadata.EntryPoint("mine", "no_such_package.problems", "t2t_multimodel.problems")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry])
+    registry._load_entry_points.cache_clear()
+    with pytest.raises(UserModuleError, match=r"no_such_package.problems.*cannot be imported.*uninstall its package"):
+        registry.problem_names()
+
+
 def test_debug_shows_the_trace(tmp_path):
     (tmp_path / "usr").mkdir()
     (tmp_path / "usr" / "my_problem.py").write_text("import no_such_package\n")

@@ -117,6 +117,10 @@ WRONG = {
 }
 
 
+SLOW = ("t2t_trainer", "t2t_eval", "t2t_decoder")  # some cases build the model
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS]
+
+
 @pytest.fixture(scope="module")
 def places(mini_data, mini_run, tmp_path_factory):
     import shutil
@@ -143,7 +147,7 @@ def sweep(places, module, cases):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", NAMES)
 def test_no_path_gives_a_trace(places, command):
     module, (good, names) = command.split()[0], COMMANDS[command]
     cases = [[*good, f"--{name}={value}"] for name in names for value in WRONG.values()]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 from absl import flags
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
 from t2t_multimodel.bin import cli
 
 FLAGS = flags.FLAGS
@@ -39,7 +38,9 @@ def main(_) -> None:
     hparams = cli.hparams()
     problems = registry.expand_problems(FLAGS.problem)
     cli.require_input(data_dir=FLAGS.data_dir)
-    cli.require_output(to_dir=FLAGS.to_dir, html=FLAGS.html and (os.path.dirname(FLAGS.html) or "."))
+    cli.require_output(to_dir=FLAGS.to_dir)
+    if FLAGS.html:
+        paths.check_output_file(FLAGS.html, "--html", makes_folder=True)
     from t2t_multimodel.data.inspect import page as inspect_page
     from t2t_multimodel.data.inspect import report as inspect_report
 

@@ -45,6 +45,8 @@ def main(_) -> None:
         return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):
         raise MultiModelError("there is no vocabulary to work on; give --data_dir=FOLDER or --subwords_file=FILE")
+    if FLAGS.data_dir and not pathlib.Path(FLAGS.data_dir).is_dir():
+        raise MultiModelError(f"--data_dir={FLAGS.data_dir} is not a folder; name the one that holds the vocabulary")
     vocabulary = vocabulary_tools.open_vocabulary(FLAGS.data_dir or FLAGS.subwords_file)
     if FLAGS.action == "inspect":
         print(vocabulary_tools.describe(vocabulary, FLAGS.text))

@@ -103,13 +103,22 @@ def check_output_folder(path: str | os.PathLike, name: str) -> None:
         raise PathError(f"{name}={path} cannot be written (permission denied for {found}); give a folder you may write")
 
 
-def check_output_file(path: str | os.PathLike, name: str) -> None:
-    """Raises a PathError where a file cannot be written; its folder must exist."""
+def check_output_file(path: str | os.PathLike, name: str, *, makes_folder: bool = False) -> None:
+    """Raises a PathError where a file cannot be written.
+
+    Args:
+        path: the file.
+        name: what the user gave it by, e.g. ``"--decode_to_file"``.
+        makes_folder: whoever writes the file also makes its folder; otherwise the folder must exist.
+    """
     if _is_url(path):
         return
     file = pathlib.Path(path)
     if file.is_dir():
         raise PathError(f"{name}={path} cannot be written (it is a folder); give the path of a file")
+    if makes_folder:
+        check_output_folder(file.parent, name)
+        return
     if not file.parent.exists():
         raise PathError(f"{name}={path} cannot be written (there is no folder {file.parent}); make it, or give another")
     if not file.parent.is_dir():

@@ -127,7 +127,7 @@ def places(mini_data, mini_run, tmp_path_factory):
 
     base = tmp_path_factory.mktemp("sweep")
     home = base / "blank ü"
-    for folder in (home / "usr", home / "source", home / "new", base / "empty", base / "read_only"):
+    for folder in (home / "usr", home / "source", home / "new", home / "swept", base / "empty", base / "read_only"):
         folder.mkdir(parents=True)
     (base / "file").write_text("")
     (home / "usr" / "sweep_words.py").write_text(USER)
@@ -137,9 +137,9 @@ def places(mini_data, mini_run, tmp_path_factory):
     return base, home
 
 
-def sweep(places, module, cases):
+def sweep(places, module, cases, new="new"):
     base, home = places
-    names = {name: f"{home}/{name}" for name in ("usr", "source", "new", "tmp", "data", "run")}
+    names = {name: f"{home}/{name}" for name in ("usr", "source", "tmp", "data", "run")} | {"new": f"{home}/{new}"}
     filled = [[flag.format(base=base, **names) for flag in case] for case in cases]
     task = json.dumps([module, filled, f"{base}/read_only", str(home)])
     done = subprocess.run([sys.executable, "-c", DRIVER], input=task, capture_output=True, text=True, check=False)
@@ -151,7 +151,7 @@ def sweep(places, module, cases):
 def test_no_path_gives_a_trace(places, command):
     module, (good, names) = command.split()[0], COMMANDS[command]
     cases = [[*good, f"--{name}={value}"] for name in names for value in WRONG.values()]
-    for case, (status, _, errors) in zip(cases, sweep(places, module, cases)):
+    for case, (status, _, errors) in zip(cases, sweep(places, module, cases, new="swept")):
         assert status in (0, 1), case
         assert "Traceback" not in errors and "a fault of this program" not in errors, (case, errors)
         lines = [line for line in errors.splitlines() if line.startswith("error: ")]

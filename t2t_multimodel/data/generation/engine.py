@@ -176,12 +176,13 @@ def _check_options(problems: Sequence[Problem], options: str) -> None:
 @contextlib.contextmanager
 def _locked(run: Run) -> Iterator[None]:
     """Makes the folders and locks them against a second run."""
+    flag = "--data_dir"
     try:
         run.data_dir.mkdir(parents=True, exist_ok=True)
+        flag = flag if run.tmp_dir.is_relative_to(run.data_dir) else "--tmp_dir"
         run.work_dir.mkdir(parents=True, exist_ok=True)
         lock = open(run.work_dir / "lock", "w")  # noqa: SIM115
     except OSError as error:
-        flag = "--data_dir" if str(error.filename).startswith(str(run.data_dir)) else "--tmp_dir"
         raise DataError(f"{error.filename} cannot be written ({error.strerror}); give another {flag}") from error
     with lock:
         try:

@@ -4,40 +4,59 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import app, flags, logging
 
-from t2t_multimodel import process, registry
+from t2t_multimodel import paths, process, registry, user_modules
 from t2t_multimodel.errors import MultiModelError
+from t2t_multimodel.hparams.base import HParams
 
 FLAGS = flags.FLAGS
 _PACKAGE = "t2t_multimodel.bin"
+
+flags.DEFINE_bool("debug", False, "Also print where in the program an error happened.")
+
+
+class _PathParser(flags.ArgumentParser):
+    """A path; `~` is the home folder."""
+
+    def parse(self, argument: str) -> str:
+        return paths.resolve(argument)
+
+    def flag_type(self) -> str:
+        return "path"
+
+
+def define_path(name: str, help_text: str, default: str | None = None) -> None:
+    """Defines a flag that is a path."""
+    flags.DEFINE(_PathParser(), name, default, help_text, serializer=flags.ArgumentSerializer())
 
 
 def define_problem_flags() -> None:
     """Flags that tell which problems, where their data are, and how to generate them."""
     flags.DEFINE_string("problem", None, "A problem, a suite, or a comma-separated list of both.")
-    flags.DEFINE_string("data_dir", None, "Folder of the generated data.")
+    define_path("data_dir", "Folder of the generated data.")
     flags.DEFINE_string("source_dir", None, "Raw corpora: FOLDER, or PROBLEM=FOLDER,PROBLEM=FOLDER.")
-    flags.DEFINE_string("tmp_dir", None, "Scratch and downloads; <data_dir>/tmp unless given.")
+    define_path("tmp_dir", "Scratch and downloads; <data_dir>/tmp unless given.")
     flags.DEFINE_string("problem_options", "", "name=value,problem.name=value")
     flags.DEFINE_integer("random_seed", 0, "Seed of all that is random.", lower_bound=0)
     flags.DEFINE_bool("strict", False, "Stop at the first damaged example instead of counting and skipping it.")
-    flags.DEFINE_string("t2t_usr_dir", None, "A folder with your own problem modules.")
+    define_path("t2t_usr_dir", "A folder with your own problem modules.")
     flags.DEFINE_bool("registry_help", False, "List all problems, suites and hparams sets, and stop.")
 
 
 def define_model_flags() -> None:
     """Flags of the commands that use a trained model."""
-    flags.DEFINE_string("output_dir", None, "The training run.")
-    flags.DEFINE_string("checkpoint_path", None, "A checkpoint of it; the newest unless given.")
+    define_path("output_dir", "The training run.")
+    define_path("checkpoint_path", "A checkpoint of it; the newest unless given.")
     flags.DEFINE_string("decode_hparams", "", "batch_size=32,extra_length=100")
 
 
 def run_main(main: Callable[[Sequence[str]], object]) -> None:
-    """Runs a command: the project's errors are printed as one line and give exit status 1.
+    """Runs a command: an error is printed as one line and gives exit status 1.
 
     Args:
         main: called with the arguments that are no flags, the command's name first.
@@ -46,7 +65,15 @@ def run_main(main: Callable[[Sequence[str]], object]) -> None:
         print(_help(main))
         return
     process.prepare()
-    app.run(lambda argv: _guarded(main, argv))
+    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> Sequence[str]:
+    try:
+        return FLAGS(argv)
+    except (flags.Error, MultiModelError) as error:
+        _print_error(f"{str(error).rstrip('.')}; {os.path.basename(argv[0])} --help lists the flags")
+        sys.exit(1)
 
 
 def prepare() -> None:
@@ -60,6 +87,33 @@ def require(*names: str) -> None:
     for name in names:
         if not FLAGS[name].value:
             raise MultiModelError(f"--{name} is missing; give --{name}={name.upper()}")
+
+
+def require_output(**given: str | None) -> None:
+    """Checks folders that a command will write, before it works; those not given are skipped.
+
+    Raises:
+        PathError: a folder can neither be written nor be made.
+    """
+    for name, path in given.items():
+        if path:
+            paths.check_output_folder(path, f"--{name}")
+
+
+def require_input(**given: str | None) -> None:
+    """Checks folders that a command will read, before it works; those not given are skipped.
+
+    Raises:
+        PathError: a file stands in the place of a folder, or it cannot be read.
+    """
+    for name, path in given.items():
+        if path:
+            paths.check_input_folder(path, f"--{name}")
+
+
+def hparams() -> HParams:
+    """The set of --hparams_set with --hparams, checked."""
+    return registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams).check()
 
 
 def print_registry() -> None:
@@ -118,16 +172,66 @@ def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str]) -> in
             raise MultiModelError(f"unexpected argument {argv[1]!r}; flags start with --")
         main(argv)
         sys.stdout.flush()
-    except MultiModelError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:  # the border: whatever happens becomes one line
+        if FLAGS.debug:
+            traceback.print_exc()
+        _print_error(_in_words(error))
+        return 1
     return 0
+
+
+def _print_error(message: str) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says to the user: cause and cure, or that the program is at fault."""
+    if isinstance(error, MultiModelError):
+        return str(error)
+    if isinstance(error, OSError):
+        return paths.describe_os_error(error)
+    if isinstance(error, MemoryError):
+        return _NO_MEMORY
+    return (
+        user_modules.blame(error)
+        or _tensorflow_in_words(error)
+        or (
+            f"a fault of this program, not of yours ({type(error).__name__}: {_shortened(str(error))});"
+            " run it again with --debug and report what it prints"
+        )
+    )
+
+
+_NO_MEMORY = (
+    "memory ran out; give smaller batches (batching.batch_tokens, batching.image_batch, batching.audio_batch_seconds,"
+    " or batch_size in --decode_hparams), fewer workers, or a smaller model"
+)
+
+
+def _tensorflow_in_words(error: Exception) -> str | None:
+    """What an error of TensorFlow says of files and memory; None for all others."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
+        return None
+    kinds, reason = tensorflow.errors, _shortened(error.message)
+    if isinstance(error, kinds.ResourceExhaustedError):
+        return f"{reason}; free some space and run again" if "space" in reason else _NO_MEMORY
+    if isinstance(error, kinds.DataLossError):
+        return f"a file is damaged ({reason}); restore it or make it again"
+    if isinstance(error, kinds.NotFoundError | kinds.PermissionDeniedError) or "a directory" in reason:
+        return f"a file cannot be read or written ({reason}); check the path and its permissions"
+    return None
+
+
+def _shortened(message: str, limit: int = 300) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= limit else line[:limit] + "..."
 
 
 def _help(main: Callable) -> str:

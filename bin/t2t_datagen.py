@@ -28,6 +28,7 @@ def main(_) -> None:
         return
     cli.prepare()
     cli.require("problem", "data_dir")
+    cli.require_output(data_dir=FLAGS.data_dir, tmp_dir=FLAGS.tmp_dir)
     cli.generate(registry.expand_problems(FLAGS.problem))
 
 

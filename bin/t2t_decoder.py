@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absl import flags
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
 from t2t_multimodel.bin import cli
 from t2t_multimodel.errors import DecodeError, MultiModelError
 
@@ -15,8 +15,8 @@ def define_flags() -> None:
     """Defines this command's flags."""
     cli.define_problem_flags()
     cli.define_model_flags()
-    flags.DEFINE_string("decode_from_file", None, "Inputs, one a line; for pictures and sound a path a line.")
-    flags.DEFINE_string("decode_to_file", None, "Outputs, one a line, in the order of the inputs.")
+    cli.define_path("decode_from_file", "Inputs, one a line; for pictures and sound a path a line.")
+    cli.define_path("decode_to_file", "Outputs, one a line, in the order of the inputs.")
     flags.DEFINE_bool("decode_interactive", False, "Read inputs from the terminal.")
 
 
@@ -31,7 +31,12 @@ def main(_) -> None:
     if len(problems) != 1:
         raise MultiModelError(f"--problem names {len(problems)} problems; t2t-decoder decodes one at a time")
     if bool(FLAGS.decode_from_file) == FLAGS.decode_interactive:
-        raise MultiModelError("give --decode_from_file=FILE or --decode_interactive")
+        raise MultiModelError("there is nothing to decode; give --decode_from_file=FILE or --decode_interactive")
+    cli.require_input(output_dir=FLAGS.output_dir, data_dir=FLAGS.data_dir)
+    if FLAGS.decode_from_file:
+        paths.check_input_file(FLAGS.decode_from_file, "--decode_from_file")
+    if FLAGS.decode_to_file:
+        paths.check_output_file(FLAGS.decode_to_file, "--decode_to_file")
     from t2t_multimodel.api import load
     from t2t_multimodel.decoding.decode_hparams import DecodeHParams
     from t2t_multimodel.decoding.files import decode_file, decode_interactive

@@ -28,6 +28,7 @@ def main(_) -> None:
     cli.prepare()
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
+    cli.require_input(output_dir=FLAGS.output_dir, data_dir=FLAGS.data_dir)
     from t2t_multimodel.api import load
     from t2t_multimodel.decoding.decode_hparams import DecodeHParams
     from t2t_multimodel.runs.metrics_log import format_table

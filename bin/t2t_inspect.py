@@ -6,7 +6,7 @@ import shutil
 
 from absl import flags
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
 from t2t_multimodel.bin import cli
 
 FLAGS = flags.FLAGS
@@ -15,16 +15,16 @@ FLAGS = flags.FLAGS
 def define_flags() -> None:
     """Defines this command's flags."""
     flags.DEFINE_string("problem", None, "A problem, a suite, or a comma-separated list of both.")
-    flags.DEFINE_string("data_dir", None, "Folder of the generated data.")
+    cli.define_path("data_dir", "Folder of the generated data.")
     flags.DEFINE_enum("split", "train", ["train", "dev", "test"], "Which split.")
     flags.DEFINE_integer("examples", 5, "Examples shown.", lower_bound=0)
     flags.DEFINE_integer("start", 0, "Row of the first example shown.", lower_bound=0)
     flags.DEFINE_string("hparams_set", "multimodel_base", "Registered hparams set, for buckets and spectrograms.")
     flags.DEFINE_string("hparams", "", "Overrides, group.name=value,...")
-    flags.DEFINE_string("html", None, "Write one page with everything in it to this file.")
-    flags.DEFINE_string("to_dir", None, "Write pictures and spectrograms (PNG) and sound (WAV) to this folder.")
+    cli.define_path("html", "Write one page with everything in it to this file.")
+    cli.define_path("to_dir", "Write pictures and spectrograms (PNG) and sound (WAV) to this folder.")
     flags.DEFINE_bool("strict", False, "Stop at the first damaged record instead of counting and skipping it.")
-    flags.DEFINE_string("t2t_usr_dir", None, "A folder with your own problem modules.")
+    cli.define_path("t2t_usr_dir", "A folder with your own problem modules.")
     flags.DEFINE_bool("registry_help", False, "List all problems, suites and hparams sets, and stop.")
 
 
@@ -35,8 +35,12 @@ def main(_) -> None:
         return
     cli.prepare()
     cli.require("problem", "data_dir")
-    hparams = registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)
+    hparams = cli.hparams()
     problems = registry.expand_problems(FLAGS.problem)
+    cli.require_input(data_dir=FLAGS.data_dir)
+    cli.require_output(to_dir=FLAGS.to_dir)
+    if FLAGS.html:
+        paths.check_output_file(FLAGS.html, "--html", makes_folder=True)
     from t2t_multimodel.data.inspect import page as inspect_page
     from t2t_multimodel.data.inspect import report as inspect_report
 

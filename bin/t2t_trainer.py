@@ -15,14 +15,14 @@ def define_flags() -> None:
     cli.define_problem_flags()
     flags.DEFINE_string("hparams_set", "multimodel_base", "Registered hparams set.")
     flags.DEFINE_string("hparams", "", "Overrides, group.name=value,...")
-    flags.DEFINE_string("output_dir", None, "Checkpoints, TensorBoard events and metrics.jsonl.")
+    cli.define_path("output_dir", "Checkpoints, TensorBoard events and metrics.jsonl.")
     flags.DEFINE_integer("train_steps", 250000, "The last step.", lower_bound=0)
     flags.DEFINE_integer("eval_steps", 0, "Batches of each evaluation; 0 takes the whole dev split.", lower_bound=0)
     flags.DEFINE_integer("local_eval_frequency", 1000, "Steps between evaluations; 0: at the end.", lower_bound=0)
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Steps between checkpoints.", lower_bound=1)
     flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
     flags.DEFINE_integer("replicas", 0, "Devices to train on; 0: all GPUs, else one device.", lower_bound=0)
-    flags.DEFINE_string("warm_start_from", "", "A trained run, or a checkpoint of it, that a new run starts from.")
+    cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
     flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
@@ -39,7 +39,9 @@ def main(_) -> None:
         return
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
-    registry.hparams(FLAGS.hparams_set).override(FLAGS.hparams)  # a wrong flag is named before data are generated
+    cli.hparams()  # a wrong flag is named before data are generated
+    cli.require_output(output_dir=FLAGS.output_dir)
+    cli.require_input(data_dir=FLAGS.data_dir)
     if FLAGS.generate_data:
         cli.generate(problems)
     from t2t_multimodel.api import train
@@ -74,7 +76,7 @@ def _describe() -> None:
     names = registry.hparams_names() if FLAGS.hparams_set == "all" else [FLAGS.hparams_set]
     parts = {
         name: describe.parameters_by_part(
-            registry.hparams(name).override(FLAGS.hparams), vocab_size=describe.VOCAB_SIZE, specs=specs
+            registry.hparams(name).override(FLAGS.hparams).check(), vocab_size=describe.VOCAB_SIZE, specs=specs
         )
         for name in names
     }

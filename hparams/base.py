@@ -237,6 +237,20 @@ class HParams:
             result = result._replace_one(name.replace("__", "."), value)
         return result
 
+    def check(self) -> HParams:
+        """Returns this set if a model can be built and trained with it.
+
+        Raises:
+            HParamsError: it cannot; the line names the hparam, its value and what is allowed.
+
+        Example:
+            HParams().override("body.depth=64").check()
+        """
+        from t2t_multimodel.hparams.check import check
+
+        check(self)
+        return self
+
     def _replace_one(self, name: str, value: Any) -> HParams:
         group, short = self._resolve(name)
         part = getattr(self, group)

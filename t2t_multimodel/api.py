@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
 
 if TYPE_CHECKING:
     from t2t_multimodel.trained_model import TrainedModel
@@ -77,14 +77,18 @@ def train(
     from t2t_multimodel.training.trainer import TrainConfig
     from t2t_multimodel.training.trainer import train as run_training
 
+    if options.get("warm_start_from"):
+        options["warm_start_from"] = paths.resolve(options["warm_start_from"])
     config = TrainConfig(
         problems=tuple(_names(problem)),
-        hparams=registry.hparams(hparams_set).override(hparams),
-        data_dir=os.fspath(data_dir),
-        output_dir=os.fspath(output_dir),
+        hparams=registry.hparams(hparams_set).override(hparams).check(),
+        data_dir=paths.resolve(data_dir),
+        output_dir=paths.resolve(output_dir),
         train_steps=train_steps,
         **options,
     )
+    paths.check_input_folder(config.data_dir, "data_dir")
+    paths.check_output_folder(config.output_dir, "output_dir")
     return run_training(config)
 
 
@@ -106,7 +110,9 @@ def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None 
     from t2t_multimodel.runs.load import load_run
     from t2t_multimodel.trained_model import TrainedModel
 
-    return TrainedModel(load_run(output_dir, checkpoint=checkpoint))
+    folder = paths.resolve(output_dir)
+    paths.check_input_folder(folder, "output_dir")
+    return TrainedModel(load_run(folder, checkpoint=paths.resolve(checkpoint) if checkpoint else None))
 
 
 def _names(problem: str | Sequence[str]) -> list[str]:

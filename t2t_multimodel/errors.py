@@ -13,6 +13,14 @@ class HParamsError(MultiModelError):
     """An hparams override cannot be parsed or has a wrong type or value."""
 
 
+class PathError(MultiModelError):
+    """A path that the user gave cannot be read or written."""
+
+
+class UserModuleError(MultiModelError):
+    """A module of ``--t2t_usr_dir`` cannot be imported."""
+
+
 class SourceError(MultiModelError):
     """A raw corpus is missing or not in the expected layout."""
 

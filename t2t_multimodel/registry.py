@@ -18,7 +18,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from t2t_multimodel.errors import MultiModelError, UnknownNameError
+from t2t_multimodel import user_modules
+from t2t_multimodel.errors import MultiModelError, UnknownNameError, UserModuleError
 
 _ENTRY_POINT_GROUP = "t2t_multimodel.problems"
 
@@ -112,7 +113,16 @@ def unknown_name_message(kind: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-    return f"unknown {kind} {name!r}; {hint}"
+    return f"unknown {kind} {name!r}; {hint}{_where_else(kind)}"
+
+
+def _where_else(kind: str) -> str:
+    """Says where names of the user's own come from."""
+    if kind not in ("problem", "problem or suite", "hparams set", "modality"):
+        return ""
+    if folders := user_modules.folders():
+        return f" (--t2t_usr_dir={','.join(folders)} does not register it)"
+    return " (for one of your own give --t2t_usr_dir=FOLDER)"
 
 
 def _same_module(one: str, other: str) -> bool:
@@ -133,6 +143,8 @@ def _file(module: str) -> str:
 
 def _place(module: str) -> str:
     path = _file(module)
+    if path and module.startswith(user_modules.PREFIX):
+        return path
     return f"{module} ({path})" if path else module
 
 
@@ -274,20 +286,20 @@ def import_usr_dir(path: str) -> None:
     """Imports a user's module or package folder so that what it registers can be named.
 
     Raises:
-        MultiModelError: the folder does not exist.
+        UserModuleError: the folder does not exist, or a module cannot be imported; the line names file and line.
     """
-    folder = pathlib.Path(path).expanduser().resolve()
-    if not folder.is_dir():
-        raise MultiModelError(f"--t2t_usr_dir={path} is not a folder; name the folder that holds your problem modules")
-    sys.path.insert(0, str(folder.parent if (folder / "__init__.py").exists() else folder))
-    if (folder / "__init__.py").exists():
-        importlib.import_module(folder.name)
-        return
-    for file in sorted(folder.glob("*.py")):
-        importlib.import_module(file.stem)
+    user_modules.import_folder(path)
 
 
 @functools.cache
 def _load_entry_points() -> None:
     for entry in importlib.metadata.entry_points(group=_ENTRY_POINT_GROUP):
-        entry.load()
+        try:
+            entry.load()
+        except MultiModelError:
+            raise
+        except Exception as error:
+            raise UserModuleError(
+                f"{entry.value}, a module of the entry-point group {_ENTRY_POINT_GROUP}, cannot be imported"
+                f" ({type(error).__name__}: {error}); update or uninstall its package"
+            ) from error

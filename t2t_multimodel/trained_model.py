@@ -9,7 +9,8 @@ from typing import Any
 
 import keras
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
@@ -63,7 +64,7 @@ class TrainedModel:
             DataError: the folder does not exist.
             VocabularyError: the data have another vocabulary, or none.
         """
-        check_vocabulary(self._run.manifest, data_dir, self._run.manifest.tasks(problems))
+        check_vocabulary(self._run.manifest, paths.resolve(data_dir), self._run.manifest.tasks(problems))
 
     def decoder(self, problem: str, hparams: DecodeHParams | None = None) -> ProblemDecoder:
         """What decodes inputs of a problem one by one; kept, so that a second call traces nothing anew."""
@@ -153,6 +154,7 @@ class TrainedModel:
         if split not in SPLITS:
             raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}; give one of them")
         names = registry.expand_problems(problem) if isinstance(problem, str) else list(problem)
+        data_dir = paths.resolve(data_dir)
         tasks, run, records = self._run.manifest.tasks(names), self._run, []
         self.check_data(data_dir, names)
         evaluator = Evaluator(run.model, data_dir, split, seed=run.manifest.seed, strict=strict)
@@ -164,7 +166,7 @@ class TrainedModel:
             if decode and task.problem.metrics and task.problem.targets.autoregressive:
                 record |= self._decoded_metrics(task, data_dir, split, decode_examples, decode_hparams)
             if log_dir is not None:
-                append_records(log_dir, [record])
+                _log(paths.resolve(log_dir), record)
             records.append(record)
         if not records:
             raise DataError(f"no problem has a {split} split in {data_dir}; give another split")
@@ -173,3 +175,11 @@ class TrainedModel:
     def _decoded_metrics(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
         search = ProblemSearch(self._run.model, task, hparams or DecodeHParams())
         return decode_metrics(search, self._run.vocabulary, data_dir, split, limit or None)
+
+
+def _log(folder: str, record: dict[str, Any]) -> None:
+    """Appends a record to metrics.jsonl; a run that cannot be written is scored all the same."""
+    try:
+        append_records(folder, [record])
+    except OSError as error:
+        print_warning(f"the scores of {record['problem']} are not kept: {paths.describe_os_error(error)}")

@@ -33,6 +33,8 @@ FLOORS = [
     ],
     ["hparams.multimodel"],
     ["hparams", "registry", "process"],
+    ["user_modules"],
+    ["paths"],
     ["errors"],
 ]
 HEIGHT = {name: height for height, names in enumerate(reversed(FLOORS)) for name in names}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from t2t_multimodel import paths
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import BadExampleError, DecodeError
 from t2t_multimodel.problems.readers import sphere
@@ -108,7 +109,7 @@ def read_audio(
         return _from_samples(value, sample_rate, warn)
     if not isinstance(value, str | os.PathLike):
         raise DecodeError(f"audio of type {type(value).__name__}; give a path, bytes, or (samples, sample_rate)")
-    path = str(value).strip()
+    path = paths.resolve(str(value).strip())
     try:
         data = pathlib.Path(path).read_bytes()
     except (OSError, ValueError) as error:

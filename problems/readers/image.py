@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from t2t_multimodel import paths
 from t2t_multimodel.errors import BadExampleError, DecodeError
 
 MAX_PIXELS = 1 << 26
@@ -98,7 +99,7 @@ def read_image(value: str | os.PathLike | bytes | Image.Image | np.ndarray) -> b
             raise DecodeError(f"pixels are {value.dtype} {list(value.shape)}; give uint8 [height, width, 3]")
         value = encode_png(value)
     elif isinstance(value, str | os.PathLike):
-        name = str(value).strip()
+        name = paths.resolve(str(value).strip())
         try:
             value = pathlib.Path(name).read_bytes()
         except (OSError, ValueError) as error:

@@ -15,24 +15,44 @@ from typing import BinaryIO
 def atomic_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Opens a temporary file that replaces `path` when the block ends without an error.
 
+    A pipe or device, such as ``/dev/stdout``, is written as it is.
+
+    Raises:
+        OSError: it cannot be written; the error names `path`.
+
     Example:
         >>> with atomic_file("model.json") as file:
         ...     file.write(b"{}")
         2
     """
     path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe or device is no file that could be replaced
+        with open(path, "wb") as file:
+            yield file
+        return
+    with _naming(path):
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        with _naming(path):
+            os.chmod(temporary, 0o666 & ~mask)
+            os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+    """Errors name `path`, not the temporary file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:

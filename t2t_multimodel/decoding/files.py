@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from t2t_multimodel import paths
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.data.text_lines import InvalidUtf8Error, decode_lines, read_lines
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
-from t2t_multimodel.errors import BadExampleError, DecodeError
+from t2t_multimodel.errors import BadExampleError, DecodeError, PathError
 
 
 def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -> int:
@@ -23,6 +24,7 @@ def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -
 
     Raises:
         DecodeError: the file cannot be read or is UTF-16.
+        PathError: the outputs cannot be written; they are printed then.
     """
     try:
         lines = read_lines(source)
@@ -36,8 +38,18 @@ def decode_file(decoder: ProblemDecoder, source: str, destination: str | None) -
         if destination is None:
             print(outputs[-1], flush=True)
     if destination is not None:
-        write_atomically(destination, ("\n".join(outputs) + "\n").encode())
+        _write(destination, outputs)
     return failed
+
+
+def _write(destination: str, outputs: list[str]) -> None:
+    """Writes the outputs, or prints them where that fails: nothing that was computed is lost."""
+    try:
+        write_atomically(destination, ("\n".join(outputs) + "\n").encode())
+    except OSError as error:
+        print(*outputs, sep="\n", flush=True)
+        error.filename = error.filename or destination
+        raise PathError(f"{paths.describe_os_error(error)}; the outputs were printed instead") from error
 
 
 def decode_interactive(decoder: ProblemDecoder, stream: TextIO = sys.stdin) -> int:

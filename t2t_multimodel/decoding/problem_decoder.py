@@ -17,10 +17,10 @@ from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.output import Beam, Output
 from t2t_multimodel.decoding.score_targets import make_score_step
 from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch, present
-from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, SourceError
+from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, PathError, SourceError
 from t2t_multimodel.runs.load import LoadedRun
 
-_INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError)
+_INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError, PathError)
 _MISSING = object()
 
 

@@ -43,7 +43,13 @@ def warm_start(
     folder, checkpoint = _locate(source)
     old = Manifest.load(folder)
     _check_vocabulary(old, vocabulary, source)
-    reader = tf.train.load_checkpoint(checkpoint)
+    try:
+        reader = tf.train.load_checkpoint(checkpoint)
+    except (tf.errors.OpError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise CheckpointError(
+            f"{checkpoint} cannot be read ({reason}); give a trained run or its checkpoint"
+        ) from error
     stored = {_path_of(key): key for key in reader.get_variable_to_shape_map() if _is_weight(key)}
     taken = 0
     for path, variable in variables.items():

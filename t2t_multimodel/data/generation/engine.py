@@ -16,7 +16,7 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
 from t2t_multimodel.data import metadata
 from t2t_multimodel.data.console import print_warning, table
 from t2t_multimodel.data.generation.job import Job, Run
@@ -136,8 +136,8 @@ def parse_source_dir(text: str | None) -> str | dict[str, str] | None:
 
 
 def _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn) -> Run:
-    folder = pathlib.Path(data_dir).expanduser()
-    scratch = pathlib.Path(tmp_dir).expanduser() if tmp_dir else folder / "tmp"
+    folder = pathlib.Path(paths.resolve(data_dir))
+    scratch = pathlib.Path(paths.resolve(tmp_dir)) if tmp_dir else folder / "tmp"
     # Runs into different data folders may share a tmp_dir.
     name = "datagen-" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
     return Run(folder, scratch, scratch / name, seed, strict, overwrite, report, warn)
@@ -150,12 +150,12 @@ def _jobs(names: Sequence[str], source_dir, options: str, seed: int, num_shards:
         raise MultiModelError(f"--num_shards={num_shards} is out of range; give 1 to 99999")
     problems = [registry.problem(name) for name in dict.fromkeys(names)]
     _check_options(problems, options)
-    jobs = []
+    jobs, folders = [], paths.resolve_each(source_dir)
     for problem in problems:
-        folder = source_dir.get(problem.name) if isinstance(source_dir, Mapping) else source_dir
+        folder = folders.get(problem.name) if isinstance(folders, Mapping) else folders
         values = parse_options(problem, options)
         settings = {"seed": seed, "train_shards": num_shards, "options": values}
-        jobs.append(Job(problem, pathlib.Path(folder).expanduser() if folder else None, values, settings))
+        jobs.append(Job(problem, pathlib.Path(folder) if folder else None, values, settings))
     return jobs
 
 
@@ -176,12 +176,14 @@ def _check_options(problems: Sequence[Problem], options: str) -> None:
 @contextlib.contextmanager
 def _locked(run: Run) -> Iterator[None]:
     """Makes the folders and locks them against a second run."""
+    flag = "--data_dir"
     try:
         run.data_dir.mkdir(parents=True, exist_ok=True)
+        flag = flag if run.tmp_dir.is_relative_to(run.data_dir) else "--tmp_dir"
         run.work_dir.mkdir(parents=True, exist_ok=True)
         lock = open(run.work_dir / "lock", "w")  # noqa: SIM115
     except OSError as error:
-        raise DataError(f"{error.filename} cannot be written ({error.strerror}); give another --data_dir") from error
+        raise DataError(f"{error.filename} cannot be written ({error.strerror}); give another {flag}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

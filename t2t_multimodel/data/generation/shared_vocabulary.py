@@ -8,9 +8,16 @@ from typing import Any
 
 from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.generation.job import Job, RawSplit, Run
+from t2t_multimodel.data.generation.vocabulary_fit import (
+    OPTION,
+    pieces_a_word,
+    text_sides,
+    warn_of_bad_fit,
+    words_of,
+)
 from t2t_multimodel.data.generation.workers import raw_size
 from t2t_multimodel.data.metadata import Metadata
-from t2t_multimodel.data.problem import Problem, read_examples
+from t2t_multimodel.data.problem import read_examples
 from t2t_multimodel.data.vocabulary.build import MAX_TRAINING_CHARS, TextSample
 from t2t_multimodel.data.vocabulary.vocabulary import DEFAULT_SIZE, JSON_FILE, MODEL_FILE, Label, Vocabulary
 from t2t_multimodel.errors import DataError, VocabularyError
@@ -78,10 +85,12 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
                 f"{run.data_dir} has a vocabulary of size {made}, not {size}; "
                 "leave out --vocab_size, or give another --data_dir"
             )
+        warn_of_bad_fit(vocabulary, [job for job in jobs if job.problem.uses_vocabulary], run)
         return vocabulary
     text_jobs = [job for job in jobs if job.problem.uses_vocabulary]
     texts: list[str] = []
     labels: set[str] = set()
+    samples: dict[str, list[str]] = {}
     for job in text_jobs:
         sample = TextSample(MAX_TRAINING_CHARS // len(text_jobs), run.seed)
         found = _collect(job, run, "train", cache, sample)
@@ -89,8 +98,12 @@ def shared_vocabulary(jobs: Sequence[Job], run: Run, size: int | None, cache: Ra
             for split in ("dev", "test"):
                 found |= _collect(job, run, split, cache, None)
         texts.extend(sample.texts)
+        samples[job.problem.name] = sample.texts
         labels |= found
-    vocabulary = Vocabulary.build(texts, labels, size or DEFAULT_SIZE, run.data_dir, run.seed)
+    vocabulary = Vocabulary.build(texts, labels, size or DEFAULT_SIZE, seed=run.seed)
+    measured = {name: pieces_a_word(vocabulary, sample) for name, sample in samples.items()}
+    vocabulary.options[OPTION] = {name: round(found, 3) for name, found in measured.items() if found is not None}
+    vocabulary.save(run.data_dir)
     run.report(f"vocabulary: {vocabulary.size} ids, {len(labels)} of them labels, from {len(text_jobs)} problems")
     return vocabulary
 
@@ -114,19 +127,12 @@ def _collect(job: Job, run: Run, split: str, cache: RawCache, sample: TextSample
     labels: set[str] = set()
     with progress(f"{job.problem.name}-{split}: reading text", "examples") as bar:
         for example in cache.read(job, run, split):
-            for side in _text_sides(job.problem):
+            for side in text_sides(job.problem):
                 value = example[side]
-                if isinstance(value, str):
-                    if sample is not None:
-                        sample.add(value)
-                    continue
-                labels.update(token for token in value if isinstance(token, Label))
-                words = " ".join(token for token in value if not isinstance(token, Label))
-                if sample is not None and words:
+                words = words_of(value)
+                if not isinstance(value, str):
+                    labels.update(token for token in value if isinstance(token, Label))
+                if sample is not None and (words or isinstance(value, str)):
                     sample.add(words)
             bar.update()
     return labels
-
-
-def _text_sides(problem: Problem) -> list[str]:
-    return [side for side in ("inputs", "targets") if getattr(problem, side).uses_vocabulary]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from t2t_multimodel import user_modules
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records import example_proto, features, tfrecord
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
@@ -187,5 +188,10 @@ class Workers:
             single_threaded = "tensorflow" not in sys.modules and threading.active_count() == 1
             method = "fork" if single_threaded and "fork" in multiprocessing.get_all_start_methods() else "spawn"
             context = multiprocessing.get_context(method)
-            self._pool = concurrent.futures.ProcessPoolExecutor(self.count, mp_context=context)
+            self._pool = concurrent.futures.ProcessPoolExecutor(
+                self.count,
+                mp_context=context,
+                initializer=user_modules.import_folders,  # specs of the user's modalities are sent to the workers
+                initargs=(user_modules.folders(),),
+            )
         return self._pool

@@ -188,7 +188,9 @@ class RecordIndex:
                 try:
                     self._handles[file] = open(self.paths[file], "rb", buffering=0)  # noqa: SIM115
                 except OSError as error:
-                    raise DataError(f"{self.paths[file]} cannot be read: {error.strerror}") from error
+                    raise DataError(
+                        f"{self.paths[file]} cannot be read ({error.strerror}); check the file and its permissions"
+                    ) from error
             return self._handles[file]
 
     def _save(self, file: pathlib.Path, stamps: np.ndarray) -> None:

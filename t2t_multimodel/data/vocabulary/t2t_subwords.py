@@ -41,7 +41,9 @@ class T2TSubwordVocabulary:
 
     def __init__(self, subwords: Sequence[str]):
         if len(subwords) < 3:
-            raise VocabularyError(f"a vocabulary of {len(subwords)} subwords is too small for a .subwords file")
+            raise VocabularyError(
+                f"a vocabulary of {len(subwords)} subwords is too small for a .subwords file; give one of Tensor2Tensor"
+            )
         self.subwords = list(subwords)
         self.size = len(self.subwords)
         self.labels: dict[str, int] = {}
@@ -65,7 +67,9 @@ class T2TSubwordVocabulary:
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise VocabularyError(f"{path} cannot be read as a .subwords file: {error}") from error
+            raise VocabularyError(
+                f"{path} cannot be read as a .subwords file ({error}); give another --subwords_file"
+            ) from error
         pieces = []
         for line in lines[:-1] if lines and not lines[-1] else lines:
             text = line.strip()
@@ -124,7 +128,7 @@ class T2TSubwordVocabulary:
     def piece(self, index: int) -> str:
         """The subword of one id."""
         if not 0 <= index < self.size:
-            raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}")
+            raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; give 0 to {self.size - 1}")
         return self.subwords[index]
 
     def _encode_token(self, token: str) -> tuple[int, ...]:

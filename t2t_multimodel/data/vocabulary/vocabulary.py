@@ -289,7 +289,7 @@ class Vocabulary:
         if index in self._labels_by_id:
             return str(self._labels_by_id[index])
         if not 0 <= index < self.size:
-            raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}")
+            raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; give 0 to {self.size - 1}")
         return self._processor.id_to_piece(int(index))
 
     def _runs(self, ids: Iterable[int]) -> list[str]:

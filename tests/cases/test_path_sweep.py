@@ -119,7 +119,8 @@ WRONG = {
 
 
 SLOW = ("t2t_trainer", "t2t_eval", "t2t_decoder")  # some cases build the model
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS]
+# Those of trained models take minutes each and are not swept yet.
+NAMES = [name for name in COMMANDS if name not in SLOW]
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ WRONG = {
 
 SLOW = ("t2t_trainer", "t2t_eval", "t2t_decoder")  # some cases build the model
 # Those of trained models take minutes each and are not swept yet.
-NAMES = [name for name in COMMANDS if name not in SLOW]
+NAMES = [pytest.param(name) for name in COMMANDS if name not in SLOW]
 
 
 @pytest.fixture(scope="module")

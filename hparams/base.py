@@ -130,6 +130,8 @@ class OptimizerHParams:
         muon_scale: root mean square of Muon's update of a matrix over the learning rate.
         muon_momentum: decay of Muon's Nesterov momentum.
         muon_steps: Newton-Schulz iterations.
+        max_skipped_steps: a step whose loss or gradient is not finite updates nothing; so many of them in a row, of one
+            problem or of all, end the training.
     """
 
     name: str = "adam"
@@ -144,6 +146,7 @@ class OptimizerHParams:
     muon_scale: float = 0.7
     muon_momentum: float = 0.95
     muon_steps: int = 3
+    max_skipped_steps: int = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel import paths, registry
@@ -51,6 +51,7 @@ def train(
     train_steps: int,
     hparams_set: str = "multimodel_base",
     hparams: str = "",
+    actions: Sequence[Callable[..., Any]] = (),
     **options: Any,
 ) -> list[dict[str, Any]]:
     """Trains one model on problems, or continues the run in `output_dir`, as t2t-trainer does.
@@ -62,6 +63,7 @@ def train(
         train_steps: the last step.
         hparams_set: a registered set.
         hparams: overrides, ``group.name=value,...``.
+        actions: called after each step with a `training.controller.StepOutput`; where one gives True, training ends.
         options: further fields of `training.trainer.TrainConfig`, such as ``seed`` and ``eval_frequency``.
 
     Returns:
@@ -89,7 +91,7 @@ def train(
     )
     paths.check_input_folder(config.data_dir, "data_dir")
     paths.check_output_folder(config.output_dir, "output_dir")
-    return run_training(config)
+    return run_training(config, actions=actions)
 
 
 def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None = None) -> TrainedModel:

@@ -41,5 +41,9 @@ class CheckpointError(MultiModelError):
     """A checkpoint is missing or does not fit the model, problems or hparams asked for."""
 
 
+class TrainingError(MultiModelError):
+    """A training cannot go on: its values are not finite, or another trainer owns its folder."""
+
+
 class DecodeError(MultiModelError):
     """An input given to the decoder cannot be read."""

@@ -1,29 +1,60 @@
-"""Checkpoints by variable name: weights, optimizer slots and the state of the loop, written atomically."""
+"""Checkpoints by variable name: weights, optimizer slots and the state of the loop."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError
+from t2t_multimodel.runs import checkpoint_files as files
 
-_PREFIX = "ckpt"
+Result = TypeVar("Result")
 
 
-def newest_checkpoint(output_dir: str | pathlib.Path) -> str:
-    """Path of the newest checkpoint of a run.
+class DamagedError(CheckpointError):
+    """A checkpoint whose files are damaged or whose weights are not finite: an older one may do."""
+
+
+def newest_checkpoint(output_dir: str | os.PathLike) -> str:
+    """Path of the newest whole checkpoint of a run, found from the files themselves; damaged ones are named on stderr.
 
     Raises:
         CheckpointError: there is none.
     """
-    path = tf.train.latest_checkpoint(str(output_dir))
-    if path is None:
-        raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
-    return path
+    return _newest(output_dir, lambda path: path)
+
+
+def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Result:
+    """What `read` gives for the newest checkpoint that is whole and that it does not find damaged."""
+    faults = []
+    steps, named = files.steps(output_dir), files.named_step(output_dir)
+    if named is not None and named > max(steps, default=-1):
+        faults.append(f"{files.path_of(output_dir, named)}, which the file checkpoint names, is gone")
+    for step in reversed(steps):
+        path = files.path_of(output_dir, step)
+        if reason := files.fault(path):
+            faults.append(f"{path} is damaged ({reason})")
+            continue
+        try:
+            result = read(path)
+        except DamagedError as error:
+            faults.append(str(error).partition(";")[0])
+            continue
+        for line in faults:
+            print_warning(f"{line}; {pathlib.Path(path).name} is used")
+        return result
+    if faults:
+        raise CheckpointError(
+            f"{faults[0]}, and no older checkpoint is whole; restore its files, or train into a new --output_dir"
+        )
+    raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
 
 
 class Checkpointer:
@@ -35,6 +66,9 @@ class Checkpointer:
         optimizer: the optimizer's variables by name, or None to read weights alone.
         keep: how many checkpoints are kept.
 
+    Attributes:
+        latest: path of the checkpoint that was saved or restored last, or None.
+
     Example:
         checkpointer = Checkpointer("runs/mini", model=model.named_variables())
         step = checkpointer.restore()["step"]
@@ -42,52 +76,111 @@ class Checkpointer:
 
     def __init__(
         self,
-        output_dir: str | pathlib.Path,
+        output_dir: str | os.PathLike,
         *,
         model: Mapping[str, tf.Variable],
         optimizer: Mapping[str, tf.Variable] | None = None,
         keep: int = 20,
     ):
-        self._output_dir = pathlib.Path(output_dir)
+        self._output_dir, self._keep = pathlib.Path(output_dir), keep
+        self._model, self._optimizer = dict(model), dict(optimizer or {})
         self._state = tf.Variable("{}", dtype=tf.string, trainable=False, name="loop_state")
-        parts = {"model": dict(model), "loop_state": self._state}
+        parts = {"model": self._model, "loop_state": self._state}
         if optimizer is not None:
-            parts["optimizer"] = dict(optimizer)
-        self._partial = optimizer is None
+            parts["optimizer"] = self._optimizer
         self._checkpoint = tf.train.Checkpoint(**parts)
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(self._output_dir), max_to_keep=keep, checkpoint_name=_PREFIX
-        )
+        self.latest: str | None = None
 
     @property
-    def latest(self) -> str | None:
-        """Path of the newest checkpoint, or None."""
-        return self._manager.latest_checkpoint
+    def exists(self) -> bool:
+        """Whether anything was saved in the folder, whole or not."""
+        return bool(files.steps(self._output_dir)) or files.named_step(self._output_dir) is not None
 
     def save(self, step: int, state: Mapping[str, Any]) -> str:
-        """Writes a checkpoint with the loop's `state` (JSON values); returns its path."""
-        self._state.assign(json.dumps({**state, "step": step}))
-        return self._manager.save(checkpoint_number=step)
+        """Writes a checkpoint with the loop's `state` (JSON values); returns its path.
+
+        It counts once it is whole; then those beyond `keep` are removed.
+
+        Raises:
+            CheckpointError: weights or moments are not finite, or the files cannot be written. All earlier checkpoints
+                stay.
+        """
+        if wrong := self.not_finite():
+            raise CheckpointError(f"step {step} is not saved: {wrong[0]} is not finite; lower optimizer.learning_rate")
+        path = files.path_of(self._output_dir, step)
+        self._state.assign(json.dumps({**state, "step": step}, allow_nan=False))
+        try:
+            with files.saving(path):
+                self._checkpoint.write(path)
+        except (OSError, tf.errors.OpError) as error:
+            with contextlib.suppress(OSError):
+                files.clear_leftovers(self._output_dir)
+            raise CheckpointError(
+                f"step {step} could not be saved in {self._output_dir} ({files.first_line(error)}); free space or give"
+                " the folder back its permissions, and run again"
+            ) from error
+        self.latest = path
+        self._rotate(step)
+        return path
 
     def restore(self, path: str | None = None) -> dict[str, Any]:
-        """Restores `path`, or the newest checkpoint.
+        """Restores `path`, or the newest checkpoint that is whole and whose weights are finite.
+
+        Args:
+            path: a checkpoint, one of its files, or a folder whose newest one is taken; `output_dir` by default.
 
         Returns:
             the loop's state, with ``step``.
 
         Raises:
-            CheckpointError: none exists, or it does not fit the variables.
+            CheckpointError: none exists, is whole and finite, or it does not fit the variables.
         """
-        path = path or newest_checkpoint(self._output_dir)
+        folder = self._output_dir if path is None else path
+        if path is None or os.path.isdir(path):
+            return _newest(folder, self._read)
+        return self._read(files.resolve(path))
+
+    def not_finite(self) -> list[str]:
+        """Names of variables with a value that is not finite."""
+        variables = {**self._model, **self._optimizer}
+        floats = {name: value for name, value in variables.items() if value.dtype.is_floating}
+        finite = _all_finite(list(floats.values())).numpy()
+        return [name for name, good in zip(floats, finite) if not good]
+
+    def _read(self, path: str) -> dict[str, Any]:
         try:
-            status = self._checkpoint.restore(path)
+            status = self._checkpoint.read(path)
             status.assert_existing_objects_matched()
-            if self._partial:
-                status.expect_partial()
-            return json.loads(self._state.numpy())
+            status.expect_partial()
+            state = json.loads(self._state.numpy())
+        except (tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.NotFoundError) as error:
+            raise DamagedError(
+                f"checkpoint {path} is damaged ({files.first_line(error)}); restore its files or give another one"
+            ) from error
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
             raise CheckpointError(
-                f"checkpoint {path} does not fit this model ({reason});"
+                f"checkpoint {path} does not fit this model ({files.first_line(error)});"
                 " give the hparams and problems it was trained with, or a new --output_dir"
             ) from error
+        if wrong := self.not_finite():
+            raise DamagedError(
+                f"checkpoint {path} has weights that are not finite ({wrong[0]}); give --checkpoint_path an older one"
+            )
+        self.latest = path
+        return state
+
+    def _rotate(self, step: int) -> None:
+        """Removes the oldest checkpoints; what fails is tried again after the next save."""
+        kept = [number for number in files.steps(self._output_dir) if number <= step][-self._keep :]
+        try:
+            for number in files.steps(self._output_dir):
+                if number < kept[0]:
+                    files.remove(files.path_of(self._output_dir, number))
+            files.name_newest(self._output_dir, kept)
+        except OSError as error:
+            print_warning(f"older checkpoints of {self._output_dir} are not cleared ({files.first_line(error)})")
+
+
+def _all_finite(variables: list[tf.Variable]) -> tf.Tensor:
+    """Whether all values of each variable are finite, `[variables]`."""
+    return tf.stack([tf.math.is_finite(tf.reduce_sum(v * 0.0)) for v in variables])

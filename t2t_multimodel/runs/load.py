@@ -11,7 +11,7 @@ from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import VocabularyError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
-from t2t_multimodel.runs.checkpoint import Checkpointer, newest_checkpoint
+from t2t_multimodel.runs.checkpoint import Checkpointer
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.task import Task
 
@@ -45,7 +45,7 @@ def load_run(
     Args:
         output_dir: the training run.
         problems: names of problems that the model was trained on; all of them by default.
-        checkpoint: path of a checkpoint; the newest one by default.
+        checkpoint: path of a checkpoint, of one of its files, or of a folder; the newest whole one by default.
 
     Raises:
         MultiModelError: the folder is no complete run, or the model was not trained on a problem.
@@ -56,7 +56,6 @@ def load_run(
     """
     manifest = Manifest.load(output_dir)
     tasks = manifest.tasks(manifest.problems if problems is None else problems)
-    checkpoint = checkpoint or newest_checkpoint(output_dir)
     vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
     label_names = _label_names(output_dir, tasks)
     model = manifest.make_model()

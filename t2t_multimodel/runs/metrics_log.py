@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -15,12 +16,23 @@ METRICS_FILE = "metrics.jsonl"
 
 
 def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Appends records to `metrics.jsonl`, one JSON object a line, in one write."""
-    text = "".join(json.dumps(dict(record)) + "\n" for record in records)
-    with open(pathlib.Path(output_dir) / METRICS_FILE, "a", encoding="utf-8") as file:
-        file.write(text)
+    """Appends records to `metrics.jsonl`, one JSON object a line, in one write; what is not finite is null."""
+    text = "".join(json.dumps(_finite(dict(record)), allow_nan=False) + "\n" for record in records)
+    with open(pathlib.Path(output_dir) / METRICS_FILE, "a+b") as file:
+        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
+            text = "\n" + text  # a line that a crash cut must not swallow the next
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _finite(value: Any) -> Any:
+    """The value with None in the place of numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
@@ -40,7 +52,7 @@ def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
     records = read_records(output_dir)
     kept = [record for record in records if record["step"] <= step]
     if len(kept) != len(records):
-        text = "".join(json.dumps(record) + "\n" for record in kept)
+        text = "".join(json.dumps(_finite(record), allow_nan=False) + "\n" for record in kept)
         write_atomically(pathlib.Path(output_dir) / METRICS_FILE, text.encode())
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from t2t_multimodel.data.console import print_warning
+from t2t_multimodel.errors import CheckpointError
 from t2t_multimodel.training.controller import StepOutput
+from t2t_multimodel.training.health import Health
 from t2t_multimodel.training.training_log import TrainingLog
 
 
@@ -23,6 +26,42 @@ class Report:
         self._log.add(output.step, output.problem, output.values)
 
 
+class Save:
+    """Saves each `steps` steps, but not after the last step.
+
+    A save of weights that the last steps did not prove good is put off to the next good step.
+
+    Args:
+        steps: period.
+        save: writes a checkpoint.
+        health: of the training; its step comes before.
+        log: leaves the time of saving out of the rates.
+
+    Example:
+        actions = [Report(log), health, Save(500, save, health, log)]
+    """
+
+    def __init__(self, steps: int, save: Callable[[], object], health: Health, log: TrainingLog):
+        self._steps, self._save, self._health, self._log = steps, save, health, log
+        self._due = False
+
+    def __call__(self, output: StepOutput) -> bool:
+        """Saves if it is due; gives whether the training must end. A failed save is told and tried again next time."""
+        self._due = self._due or output.step % self._steps == 0
+        if self._due and not output.last:
+            with self._log.paused(output.step):
+                if self._health.check():
+                    self._due = False
+                    self._try()
+        return self._health.failure is not None
+
+    def _try(self) -> None:
+        try:
+            self._save()
+        except CheckpointError as error:
+            print_warning(f"{error}; training goes on, and the next save is after {self._steps} steps")
+
+
 class Every:
     """Does something each `steps` steps, but not after the last step; its time does not count as training time.
 
@@ -32,7 +71,7 @@ class Every:
         log: writes its line before and leaves the time of `work` out of the rates.
 
     Example:
-        actions = [Report(log), Every(1000, evaluate, log), Every(500, save, log)]
+        actions = [Report(log), Every(1000, evaluate, log)]
     """
 
     def __init__(self, steps: int, work: Callable[[int], object], log: TrainingLog):

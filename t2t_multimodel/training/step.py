@@ -87,7 +87,8 @@ def make_train_step(
 
     Returns:
         `step(batch, command, weight, step)`, which gives scalars by name and the mixtures' loads
-        ``load_encoder`` and ``load_decoder`` `[experts]`.
+        ``load_encoder`` and ``load_decoder`` `[experts]`. Where the loss or the gradient's norm is not finite, nothing
+        is updated and ``skipped`` is 1.
     """
     hparams = model.hparams
     replicas = strategy.num_replicas_in_sync
@@ -114,7 +115,6 @@ def make_train_step(
         if replicas > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
         rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
-        norm = optimizer.apply(gradients, reached, rate)
         result = {
             "loss": loss,
             "mixture_loss": extra,
@@ -125,7 +125,10 @@ def make_train_step(
                 result[name] = load
         if replicas > 1:
             result = context.all_reduce(tf.distribute.ReduceOp.SUM, result)
-        return {**result, "gradient_norm": norm, "learning_rate": rate, "targets": total}
+        healthy = tf.math.is_finite(result["loss"] + result["mixture_loss"])
+        norm, updated = optimizer.apply(gradients, reached, rate, healthy=healthy)
+        skipped = 1.0 - tf.cast(updated, tf.float32)
+        return {**result, "gradient_norm": norm, "learning_rate": rate, "targets": total, "skipped": skipped}
 
     signature = batch_signature(task.problem.inputs, task.problem.targets, hparams.modalities)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -10,24 +11,30 @@ from typing import Any
 
 import tensorflow as tf
 
-from t2t_multimodel import registry
+from t2t_multimodel import paths, registry
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import class_names, data_vocabulary, has_examples
 from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
 from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
+from t2t_multimodel.errors import TrainingError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
+from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer
+from t2t_multimodel.runs.lock import run_lock
 from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
-from t2t_multimodel.runs.metrics_log import append_records, forget_records_after
+from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.training.actions import Every, Report
+from t2t_multimodel.training.actions import Every, Report, Save
 from t2t_multimodel.training.controller import Action, Controller
 from t2t_multimodel.training.evaluation import Evaluator
+from t2t_multimodel.training.health import Health
 from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.step import make_train_step
+from t2t_multimodel.training.stop import StopOnSignal, Stopped
 from t2t_multimodel.training.strategies import make_strategy
 from t2t_multimodel.training.training_log import TrainingLog
 from t2t_multimodel.training.warm_start import warm_start
@@ -144,7 +151,7 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
     strategy = strategy or make_strategy(config.replicas)
     model, optimizer = build_model(data.manifest, strategy)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
-    if trainer.checkpointer.latest is not None:
+    if trainer.checkpointer.exists:
         trainer.restore()
     elif config.warm_start_from:
         line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)
@@ -194,7 +201,7 @@ class Trainer:
         )
         self.evaluator = Evaluator(model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
         self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
-        self._controller = Controller(self.train_step)
+        self._controller, self._restored = Controller(self.train_step), 0
         self._train_steps: dict[Hashable, Callable] = {}
         self._batches: dict[str, Any] = {}
 
@@ -204,42 +211,118 @@ class Trainer:
         return self._controller.step
 
     def restore(self) -> None:
-        """Takes up the newest checkpoint."""
+        """Takes up the newest checkpoint that is whole."""
         state = self.checkpointer.restore()
-        self._controller.step = int(state["step"])
+        self._controller.step = self._restored = int(state["step"])
         self.mixer.restore(state["mixing"])
-        forget_records_after(self.config.output_dir, self.step)
         print(f"continuing at step {self.step} from {self.checkpointer.latest}", file=sys.stderr)
 
     def run(self, actions: Iterable[Action] = ()) -> list[dict[str, Any]]:
-        """Trains to the last step.
+        """Trains to the last step, as the owner of its folder.
 
         Args:
             actions: called after each step, after those that report, evaluate and save.
 
         Returns:
             the records of the last evaluation; empty where no problem has a dev split.
+
+        Raises:
+            TrainingError: another trainer owns the folder, or too many steps in a row were not finite.
+            CheckpointError: the last step cannot be saved.
+            SystemExit: SIGTERM stopped the training, and all steps are saved; its status is 0.
+            KeyboardInterrupt: SIGINT did.
         """
-        config = self.config
+        with run_lock(self.config.output_dir), StopOnSignal() as stop:
+            return self._run(stop, actions)
+
+    def _run(self, stop: StopOnSignal, actions: Iterable[Action]) -> list[dict[str, Any]]:
         self.write_run_files()
-        if self.step >= config.train_steps:
-            print(f"{config.output_dir} is at step {self.step}: no steps to train", file=sys.stderr)
-        log = TrainingLog(train_steps=config.train_steps, start=self.step, summary_dir=f"{config.output_dir}/events")
+        config, start = self.config, self.step
+        if start >= config.train_steps:
+            print(f"{config.output_dir} is at step {start}: no steps to train", file=sys.stderr)
+        health = Health(config.hparams.optimizer.max_skipped_steps, step=start)
+        log = TrainingLog(train_steps=config.train_steps, start=start, summary_dir=f"{config.output_dir}/events")
+        try:
+            self._train(health, stop, log, actions)
+            records = self._finish(health, stop, log)
+        except Stopped:
+            records = []
+        if stop.signal is not None:
+            self._save_unless_saved()
+            place = f"at step {self.step}, saved as {self.checkpointer.latest}"
+            print(f"stopped by {stop.signal.name} {place}; run the same command to go on", file=sys.stderr, flush=True)
+            stop.leave()
+        return records
+
+    def _train(self, health: Health, stop: StopOnSignal, log: TrainingLog, actions: Iterable[Action]) -> None:
+        """The steps, with what is done beside them."""
+        config = self.config
+
+        def evaluate(step: int) -> None:
+            with stop.at_once():
+                self.evaluate(log)
+
+        if self._owes_evaluation():
+            evaluate(self.step)
         standard = [
             Report(log),
-            Every(config.eval_frequency, lambda step: self.evaluate(log), log),
-            Every(config.save_steps, lambda step: self.save(), log),
+            health,
+            Every(config.eval_frequency, evaluate, log),
+            Save(config.save_steps, self.save, health, log),
         ]
-        self._controller.run(config.train_steps, [*standard, *actions])
+        self._controller.run(config.train_steps, [*standard, *actions, stop])
         log.flush(self.step)
+
+    def _finish(self, health: Health, stop: StopOnSignal, log: TrainingLog) -> list[dict[str, Any]]:
+        """Saves the last step and evaluates it; weights that are no good are not kept."""
+        good = health.check()
+        if summary := health.summary():
+            print(summary, file=sys.stderr)
+        if health.failure is not None:
+            if not health.in_a_row:  # one problem's steps alone: the weights serve the others
+                self._save_unless_saved()
+            raise self._unhealthy(health.failure, health.proven if health.in_a_row else None)
+        self._save_unless_saved()
+        with stop.at_once():
+            records = self.evaluate(log)
+        finite = [math.isfinite(record["loss"]) for record in records]
+        if not (any(finite) if records else good):
+            raise self._unhealthy("the loss of these weights is not finite", health.proven)
+        return records
+
+    def _unhealthy(self, why: str, doubtful_from: int | None) -> TrainingError:
+        """The error that ends a training; checkpoints that this session made of doubtful weights are set aside."""
+        folder = self.config.output_dir
+        for step in checkpoint_files.steps(folder):
+            if doubtful_from is not None and step >= doubtful_from and step != self._restored:
+                path = checkpoint_files.path_of(folder, step)
+                print_warning(f"{path} gave no finite loss; it is renamed to {checkpoint_files.set_aside(path)}")
+        steps = checkpoint_files.steps(folder)
+        good = (
+            f"the last good checkpoint is {checkpoint_files.path_of(folder, steps[-1])}" if steps else "none was saved"
+        )
+        return TrainingError(
+            f"training stopped at step {self.step}: {why}, {good}; lower optimizer.learning_rate, or mend the data, and"
+            " run again"
+        )
+
+    def _save_unless_saved(self) -> None:
         if not (self.checkpointer.latest or "").endswith(f"-{self.step}"):
             self.save()
-        return self.evaluate(log)
+
+    def _owes_evaluation(self) -> bool:
+        """Whether a signal cut the evaluation that belonged to the step at which the run continues."""
+        every, step = self.config.eval_frequency, self.step
+        if not every or not step or step % every or step >= self.config.train_steps:
+            return False
+        return all(record["step"] != step for record in read_records(self.config.output_dir))
 
     def write_run_files(self) -> None:
-        """Writes manifest, vocabulary and class names, so that the folder needs no data to be used."""
+        """Clears what a broken session left; writes all that makes the folder usable without the data."""
         config = self.config
         pathlib.Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+        checkpoint_files.clear_leftovers(config.output_dir)
+        forget_records_after(config.output_dir, self.step)
         self.manifest.save(config.output_dir)
         if self._vocabulary is not None:
             save_vocabulary(config.output_dir, self._vocabulary, config.data_dir)
@@ -259,9 +342,9 @@ class Trainer:
             tf.constant(self.loss_weights[name], tf.float32),
             tf.constant(step, tf.int64),
         )
-        if self.mixer.needs_losses:
-            self.mixer.observe(name, float(values["loss"]))
-        return name, values
+        if self.mixer.needs_losses and math.isfinite(loss := float(values["loss"])):
+            self.mixer.observe(name, loss)
+        return name, {**values, "batch": number}
 
     def _step_of(self, task: Task) -> Callable[..., Mapping[str, tf.Tensor]]:
         """The traced step of the tasks with this one's modality nets and batch signature."""
@@ -299,24 +382,34 @@ class Trainer:
             self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
             for task in self.evaluated
         ]
-        append_records(self.config.output_dir, records)
+        try:
+            append_records(self.config.output_dir, records)
+        except OSError as error:
+            print_warning(f"this evaluation is not kept: {paths.describe_os_error(error)}")
+            print(format_table(records), file=sys.stderr)
         if log is not None:
             log.evaluation(records)
         return records
 
 
-def train(config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None) -> list[dict[str, Any]]:
+def train(
+    config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None, actions: Iterable[Action] = ()
+) -> list[dict[str, Any]]:
     """Runs a training to its last step, from its newest checkpoint if there is one.
 
     Args:
         config: what to do.
         strategy: devices to train on; `make_strategy(config.replicas)` by default.
+        actions: called after each step, see `Controller.run`.
 
     Returns:
         the records of the last evaluation, as `metrics.jsonl` keeps them; empty where no problem has a dev split.
 
     Raises:
-        MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
+        MultiModelError: data, vocabulary or checkpoint do not fit, another trainer owns `output_dir`, or the loss stays
+            not finite; the message says which and what to do.
+        SystemExit: SIGTERM stopped the training, and all steps are saved; its status is 0.
+        KeyboardInterrupt: SIGINT did.
 
     Example:
         hparams = registry.hparams("multimodel_mini")
@@ -326,4 +419,10 @@ def train(config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None
             )
         )
     """
-    return make_trainer(config, strategy=strategy).run()
+    with run_lock(config.output_dir), StopOnSignal() as stop:
+        try:
+            with stop.at_once():
+                trainer = make_trainer(config, strategy=strategy)
+        except Stopped:
+            stop.leave()
+        return trainer._run(stop, actions)

@@ -11,12 +11,20 @@ from typing import Any
 
 import tensorflow as tf
 
+from t2t_multimodel.data.console import print_warning
+
 
 def format_seconds(seconds: float) -> str:
     """``h:mm:ss`` or ``m:ss``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _mean_loss(results: list[Mapping[str, Any]]) -> float:
+    """The mean over the steps that were not skipped; NaN where all were."""
+    losses = [float(result["loss"]) for result in results if not float(result["skipped"])]
+    return sum(losses) / len(losses) if losses else float("nan")
 
 
 class TrainingLog:
@@ -39,6 +47,7 @@ class TrainingLog:
         self._pending: list[tuple[str, Mapping[str, Any]]] = []
         self._last_time, self._last_step = time.monotonic(), start
         self._rate = 0.0
+        self._told = False
 
     def add(self, step: int, problem: str, result: Mapping[str, Any]) -> None:
         """Takes the values of one step; prints a line when it is time.
@@ -77,16 +86,19 @@ class TrainingLog:
         by_problem = defaultdict(list)
         for problem, result in self._pending:
             by_problem[problem].append(result)
-        means = {p: sum(float(r["loss"]) for r in results) / len(results) for p, results in by_problem.items()}
+        skipped = {p: sum(bool(float(r["skipped"])) for r in results) for p, results in by_problem.items()}
+        means = {p: _mean_loss(results) for p, results in by_problem.items()}
         losses = " ".join(f"{problem} {loss:.2f}" for problem, loss in sorted(means.items()))
+        not_finite = " ".join(f"{problem} {count}" for problem, count in sorted(skipped.items()) if count)
         left = (self._train_steps - step) / max(self._rate, 1e-9)
         print(
             f"step {step}/{self._train_steps}  {tokens / elapsed:.0f} targets/s  {rate:.2f} steps/s"
-            f"  left {format_seconds(left)}  loss: {losses}",
+            f"  left {format_seconds(left)}  loss: {losses}" + (f"  skipped: {not_finite}" if not_finite else ""),
             file=sys.stderr,
             flush=True,
         )
-        self._write(step, means, by_problem, tokens / elapsed, rate)
+        with self._kept():
+            self._write(step, means, by_problem, tokens / elapsed, rate)
         self._pending.clear()
         self._last_time, self._last_step = now, step
 
@@ -97,6 +109,7 @@ class TrainingLog:
                 tf.summary.scalar(f"loss/{problem}", means[problem])
                 accuracy = sum(float(r["token_accuracy"]) for r in results) / len(results)
                 tf.summary.scalar(f"token_accuracy/{problem}", accuracy)
+                tf.summary.scalar(f"skipped/{problem}", sum(float(r["skipped"]) for r in results))
                 self._write_load(problem, results[-1])
             for name in ("learning_rate", "gradient_norm", "mixture_loss"):
                 tf.summary.scalar(f"train/{name}", last[name])
@@ -117,9 +130,20 @@ class TrainingLog:
 
     def evaluation(self, records: list[dict[str, Any]]) -> None:
         """Writes the scalars of an evaluation."""
-        for record in records:
-            with self._writer.as_default(step=record["step"]):
-                for name, value in record.items():
-                    if isinstance(value, float):
-                        tf.summary.scalar(f"{record['split']}_{name}/{record['problem']}", value)
-        self._writer.flush()
+        with self._kept():
+            for record in records:
+                with self._writer.as_default(step=record["step"]):
+                    for name, value in record.items():
+                        if isinstance(value, float):
+                            tf.summary.scalar(f"{record['split']}_{name}/{record['problem']}", value)
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Summaries that cannot be written, e.g. on a full disk, do not stop a training."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if not self._told:
+                self._told = True
+                print_warning(f"TensorBoard's events are not written ({error.message[:200]}); training goes on")

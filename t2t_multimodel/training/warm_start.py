@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ import tensorflow as tf
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
+from t2t_multimodel.runs import checkpoint_files
+from t2t_multimodel.runs.checkpoint import newest_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
 
 _KEY, _ENDING = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -46,15 +49,19 @@ def warm_start(
     try:
         reader = tf.train.load_checkpoint(checkpoint)
     except (tf.errors.OpError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
         raise CheckpointError(
-            f"{checkpoint} cannot be read ({reason}); give a trained run or its checkpoint"
+            f"{checkpoint} cannot be read ({checkpoint_files.first_line(error)}); give a trained run or its checkpoint"
         ) from error
     stored = {_path_of(key): key for key in reader.get_variable_to_shape_map() if _is_weight(key)}
     taken = 0
     for path, variable in variables.items():
         if path in stored:
-            variable.assign(_value(path, variable, reader.get_tensor(stored[path]), old, manifest))
+            value = reader.get_tensor(stored[path])
+            if not np.isfinite(value).all():
+                raise CheckpointError(
+                    f"{checkpoint} has weights that are not finite ({path}); give an older checkpoint of that run"
+                )
+            variable.assign(_value(path, variable, value, old, manifest))
             taken += 1
     if not taken:
         raise CheckpointError(f"{checkpoint} has no variable of this model; give a run of the same body.form")
@@ -62,13 +69,11 @@ def warm_start(
 
 
 def _locate(source: str) -> tuple[pathlib.Path, str]:
-    folder = pathlib.Path(source)
-    if not folder.is_dir():
-        return folder.parent, source
-    latest = tf.train.latest_checkpoint(source)
-    if latest is None:
-        raise CheckpointError(f"no checkpoint in {source}; give --warm_start_from the --output_dir of a trained run")
-    return folder, latest
+    """The run's folder and the checkpoint."""
+    if os.path.isdir(source):
+        return pathlib.Path(source), newest_checkpoint(source)
+    checkpoint = checkpoint_files.resolve(source)
+    return pathlib.Path(checkpoint).parent, checkpoint
 
 
 def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:

@@ -21,6 +21,29 @@ def cases(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
+SMALL = (
+    "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.kernel_sizes=3:3:3:3,"
+    "body.attention_conv_blocks=0,mixture.num_experts=0"
+)
+
+
+@pytest.fixture(scope="session")
+def small_hparams(tiny_hparams):
+    """A model that is built and traced faster still, for tests of what happens around it."""
+    return tiny_hparams.override(SMALL)
+
+
+@pytest.fixture(scope="session")
+def small_run(mini_data, small_hparams, tmp_path_factory) -> pathlib.Path:
+    """A text model trained for 12 steps; tests copy it."""
+    from t2t_multimodel.training.trainer import TrainConfig, train
+
+    folder = tmp_path_factory.mktemp("small_run")
+    config = {"data_dir": str(mini_data), "output_dir": str(folder), "train_steps": 12, "eval_steps": 1, "seed": 1}
+    train(TrainConfig(problems=("mini_parsing",), hparams=small_hparams, **config))
+    return folder
+
+
 @pytest.fixture
 def read(tmp_path):
     """Reads one split of a problem: examples, warnings, and what was dropped by reason."""

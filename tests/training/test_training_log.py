@@ -20,7 +20,7 @@ def clock(monkeypatch):
 
 def values():
     return {
-        "loss": 1.0, "targets": 7.0, "token_accuracy": 0.5, "learning_rate": 0.1, "gradient_norm": 1.0,
+        "loss": 1.0, "targets": 7.0, "token_accuracy": 0.5, "learning_rate": 0.1, "gradient_norm": 1.0, "skipped": 0.0,
         "mixture_loss": 0.0,
     }  # fmt: skip
 

@@ -25,7 +25,7 @@ class Adam:
 
     Example:
         optimizer = Adam({"kernel": variable}, OptimizerHParams())
-        norm = optimizer.apply([gradient], [variable], tf.constant(1e-3))
+        norm, updated = optimizer.apply([gradient], [variable], tf.constant(1e-3))
     """
 
     def __init__(self, variables: Mapping[str, tf.Variable], optimizer):
@@ -61,19 +61,34 @@ class Adam:
         return named
 
     def apply(
-        self, gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable], learning_rate: tf.Tensor
-    ) -> tf.Tensor:
+        self,
+        gradients: Sequence[tf.Tensor],
+        variables: Sequence[tf.Variable],
+        learning_rate: tf.Tensor,
+        *,
+        healthy: tf.Tensor | bool = True,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Clips `gradients` by their global norm and updates `variables`.
 
         Args:
             gradients: summed over replicas, one for each variable, dense.
             variables: a subset of the optimizer's variables.
             learning_rate: float32 scalar.
+            healthy: bool scalar; where it is False, or the norm is not finite, nothing is updated.
 
         Returns:
-            the global norm before clipping.
+            the global norm before clipping, and whether the update was made.
         """
         norm = tf.linalg.global_norm(gradients)
+        healthy = tf.logical_and(healthy, tf.math.is_finite(norm))
+
+        def update():
+            self._clip_and_update(gradients, variables, learning_rate, norm)
+            return True
+
+        return norm, tf.cond(healthy, update, lambda: False)
+
+    def _clip_and_update(self, gradients, variables, learning_rate, norm):
         if self._hparams.clip_norm:
             scale = self._hparams.clip_norm / tf.maximum(norm, self._hparams.clip_norm)
             gradients = [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
@@ -88,7 +103,6 @@ class Adam:
                     resource=variable.handle, value=learning_rate * decay * tf.convert_to_tensor(variable)
                 )
         self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
-        return norm
 
     def _update(self, updates: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
         """Updates variables.

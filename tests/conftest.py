@@ -27,6 +27,12 @@ def golden_dir() -> pathlib.Path:
     return _folder("GOLDEN_DIR", "golden")
 
 
+def pytest_addoption(parser):
+    """How often trainings are interrupted by the slow tests of it."""
+    parser.addoption("--kills", type=int, default=20, help="SIGKILLs at random moments of one training")
+    parser.addoption("--terms", type=int, default=10, help="SIGTERMs at random moments of one training")
+
+
 def pytest_configure(config):
     """The suite runs as the commands do: TensorFlow quiet, freed memory kept."""
     del config

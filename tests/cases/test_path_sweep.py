@@ -119,8 +119,7 @@ WRONG = {
 
 
 SLOW = ("t2t_trainer", "t2t_eval", "t2t_decoder")  # some cases build the model
-# Those of trained models take minutes each and are not swept yet.
-NAMES = [pytest.param(name) for name in COMMANDS if name not in SLOW]
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS]
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,10 @@ class CheckpointError(MultiModelError):
     """A checkpoint is missing or does not fit the model, problems or hparams asked for."""
 
 
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint's files are damaged, or its weights are not finite: an older one may do."""
+
+
 class TrainingError(MultiModelError):
     """A training cannot go on: its values are not finite, or another trainer owns its folder."""
 

@@ -17,6 +17,7 @@ TITLES = {
     "DataError": "Generated data",
     "VocabularyError": "Vocabularies",
     "CheckpointError": "Checkpoints and runs",
+    "DamagedCheckpointError": "Damaged checkpoints",
     "TrainingError": "Training",
     "DecodeError": "Decoding",
     "MultiModelError": "Flags and arguments",

@@ -174,7 +174,7 @@ def _with_true_length(data: bytes) -> bytes:
         BadExampleError: the WAV file is truncated.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        if _declared_size(data) > len(data) + 1:  # a byte that fills an odd chunk may be missing
+        if _ogg_is_cut(data) or _declared_size(data) > len(data) + 1:  # a byte that fills an odd chunk may be missing
             raise BadExampleError("truncated audio file")
         return data
     offset = 12
@@ -190,6 +190,15 @@ def _with_true_length(data: bytes) -> bytes:
             return data
         offset += 8 + size + size % 2
     raise BadExampleError("truncated audio file")
+
+
+def _ogg_is_cut(data: bytes) -> bool:
+    """Whether the last page of an Ogg file is not whole, or not marked as the last (RFC 3533)."""
+    if not data.startswith(b"OggS"):
+        return False
+    page = data[data.rfind(b"OggS") :]
+    size = 27 + page[26] + sum(page[27 : 27 + page[26]]) if len(page) > 26 else 27
+    return len(page) < size or not page[5] & 4
 
 
 def _declared_size(data: bytes) -> int:

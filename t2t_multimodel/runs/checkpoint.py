@@ -12,14 +12,10 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from t2t_multimodel.data.console import print_warning
-from t2t_multimodel.errors import CheckpointError
+from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 from t2t_multimodel.runs import checkpoint_files as files
 
 Result = TypeVar("Result")
-
-
-class DamagedError(CheckpointError):
-    """A checkpoint whose files are damaged or whose weights are not finite: an older one may do."""
 
 
 def newest_checkpoint(output_dir: str | os.PathLike) -> str:
@@ -44,7 +40,7 @@ def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Res
             continue
         try:
             result = read(path)
-        except DamagedError as error:
+        except DamagedCheckpointError as error:
             faults.append(str(error).partition(";")[0])
             continue
         for line in faults:
@@ -154,7 +150,7 @@ class Checkpointer:
             status.expect_partial()
             state = json.loads(self._state.numpy())
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.NotFoundError) as error:
-            raise DamagedError(
+            raise DamagedCheckpointError(
                 f"checkpoint {path} is damaged ({files.first_line(error)}); restore its files or give another one"
             ) from error
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
@@ -163,7 +159,7 @@ class Checkpointer:
                 " give the hparams and problems it was trained with, or a new --output_dir"
             ) from error
         if wrong := self.not_finite():
-            raise DamagedError(
+            raise DamagedCheckpointError(
                 f"checkpoint {path} has weights that are not finite ({wrong[0]}); give --checkpoint_path an older one"
             )
         self.latest = path

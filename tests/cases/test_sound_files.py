@@ -62,10 +62,11 @@ def test_other_sizes_are_of_truncated_files(cases, size):
         audio.decode(sized((cases / "sound/right.wav").read_bytes(), size), 16000)
 
 
-@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "MP3"])
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "OPUS"])
 def test_truncated_files_of_every_form(form, tmp_path):
     tone = 0.5 * np.sin(np.arange(64000) / 5)
-    soundfile.write(tmp_path / "tone", tone, 16000, format=form)
+    form, kind = ("OGG", "OPUS") if form == "OPUS" else (form, None)
+    soundfile.write(tmp_path / "tone", tone, 16000, format=form, subtype=kind)
     data = (tmp_path / "tone").read_bytes()
     assert len(audio.decode(data, 16000)) == 64000
     with pytest.raises(BadExampleError, match="truncated"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -31,6 +31,27 @@ class Encoded:
     positions: Positions
     loss: tf.Tensor
     load: tf.Tensor
+
+
+class Traces:
+    """Traced functions of a model, which live as long as it does.
+
+    Example:
+
+        search = model.traces.get(("search", 32), make=lambda: tf.function(run))
+    """
+
+    def __init__(self):
+        self._functions: dict[Hashable, Callable] = {}
+
+    def __len__(self):
+        return len(self._functions)
+
+    def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
+        """The function of a key; made at its first use."""
+        if key not in self._functions:
+            self._functions[key] = make()
+        return self._functions[key]
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -76,6 +97,7 @@ class MultiModel(keras.Model):
         self.specs = _unique(specs)
         self.encoder, self.mixer, self.decoder = make_body(hparams)
         self.nets = {spec.key: spec.make_net(hparams, vocab_size) for spec in self.specs}
+        self.traces = Traces()
         self._build_all()
 
     def _build_all(self):

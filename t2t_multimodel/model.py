@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from t2t_multimodel import registry
+from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
 from t2t_multimodel.hparams.base import HParams
@@ -30,6 +31,27 @@ class Encoded:
     positions: Positions
     loss: tf.Tensor
     load: tf.Tensor
+
+
+class Traces:
+    """Traced functions of a model, which live as long as it does.
+
+    Example:
+
+        search = model.traces.get(("search", 32), make=lambda: tf.function(run))
+    """
+
+    def __init__(self):
+        self._functions: dict[Hashable, Callable] = {}
+
+    def __len__(self):
+        return len(self._functions)
+
+    def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
+        """The function of a key; made at its first use."""
+        if key not in self._functions:
+            self._functions[key] = make()
+        return self._functions[key]
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -75,6 +97,7 @@ class MultiModel(keras.Model):
         self.specs = _unique(specs)
         self.encoder, self.mixer, self.decoder = make_body(hparams)
         self.nets = {spec.key: spec.make_net(hparams, vocab_size) for spec in self.specs}
+        self.traces = Traces()
         self._build_all()
 
     def _build_all(self):
@@ -140,6 +163,61 @@ class MultiModel(keras.Model):
         common = {"source_mask": source_mask, "training": training, "seed": as_stream(seed)}
         mixed = self.mixer(shifted, source, **common)
         return self.decoder(mixed, source, mask=tf.not_equal(targets, spec.padding), **common)
+
+    def init_cache(self, encoded: Encoded, max_length: int, beams: int = 1) -> Cache:
+        """The cache of incremental decoding before the first id.
+
+        Keys and values of the source are computed here, once; they and its mask are kept once an input, however many
+        beams it has. All leaves have a row first; the rows of one input stand together.
+
+        Args:
+            encoded: the encoder's output for `batch` inputs.
+            max_length: ids that an output can have.
+            beams: outputs that are grown for each input.
+
+        Returns:
+            A nest of tensors of `batch * beams` rows; leaves that begin with ``source_`` have `batch` rows
+            (`body.cache.reorder_flags`).
+        """
+        source, mask, _ = encoded.positions
+        rows = tf.shape(source)[0] * beams
+        cache = {
+            "mixer": self.mixer.init_cache(rows, max_length, source),
+            "decoder": self.decoder.init_cache(rows, max_length, source),
+        }
+        return cache if mask is None else {**cache, "source_mask": mask}
+
+    def step(self, spec: TargetSpec, ids: tf.Tensor, cache: Cache, command: tf.Tensor | int) -> tuple[tf.Tensor, Cache]:
+        """One step of incremental decoding: equals `decode` and `TargetSpec.logits` at the next position.
+
+        Experts are chosen without noise and none drops a token, so that no row depends on the others. What a row that
+        has ended gets has no meaning.
+
+        Args:
+            spec: of the targets.
+            ids: int32 `[rows]`, the ids before the position; `spec.padding` stands for the command token, which comes
+                before the first id.
+            cache: of `init_cache`, or of the step before.
+            command: id of the command token, a scalar.
+
+        Returns:
+            Logits `[rows, ids]` and the next cache.
+
+        Example:
+
+            encoded = model.encode(text, {"inputs": tf.constant([[5, 7, 1]])})
+            cache = model.init_cache(encoded, max_length=16)
+            logits, cache = model.step(text, tf.constant([0]), cache, command=0)  # [1, vocab_size]
+            logits, cache = model.step(text, tf.argmax(logits, -1, tf.int32), cache, command=0)
+        """
+        net = self.nets[spec.key]
+        x = net.embed_targets(ids[:, None])
+        token = tf.cast(tf.gather(self.commands.value, command), x.dtype)
+        x = tf.where(tf.equal(ids, spec.padding)[:, None, None], token, x)
+        source_mask = cache.get("source_mask")
+        x, mixer = self.mixer(x, source_mask=source_mask, cache=cache["mixer"])
+        x, _, _, decoder = self.decoder(x, source_mask=source_mask, cache=cache["decoder"])
+        return spec.logits(net, x[:, 0]), {**cache, "mixer": mixer, "decoder": decoder}
 
     def call(
         self,

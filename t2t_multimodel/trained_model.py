@@ -73,7 +73,9 @@ class TrainedModel:
             self._decoders[key] = ProblemDecoder(self._run, *key)
         return self._decoders[key]
 
-    def generate(self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", **decode_hparams) -> list[Output]:
+    def generate(
+        self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", prefix: str = "", **decode_hparams
+    ) -> list[Output]:
         """Outputs for inputs of a problem, in order.
 
         Args:
@@ -81,7 +83,9 @@ class TrainedModel:
             inputs: text (str); images (path, encoded bytes, PIL image, uint8 `[height, width, 3]`); audio (path, bytes
                 of a file, or (float `[samples]`, samples a second)).
             errors: ``"raise"``, or ``"return"``: an input that cannot be read gives an `Output` whose `error` says why.
-            decode_hparams: fields of `DecodeHParams`, such as ``batch_size=8``.
+            prefix: text that every output begins with.
+            decode_hparams: fields of `DecodeHParams`, such as ``beam_size=4, alpha=0.6``. All outputs of a beam are
+                given, unless ``return_beams=False`` asks for the best alone, which is found sooner.
 
         Raises:
             DecodeError: an input cannot be read, unless `errors` is ``"return"``.
@@ -96,8 +100,9 @@ class TrainedModel:
             raise DecodeError(f"errors={errors!r}; give 'raise' or 'return'")
         if isinstance(inputs, str | bytes):
             raise DecodeError("inputs is one value; give a list of inputs")
+        hparams = DecodeHParams.make(**{"return_beams": decode_hparams.get("beam_size", 1) != 1, **decode_hparams})
         outputs = []
-        for number, output in enumerate(self.decoder(problem, DecodeHParams.make(**decode_hparams)).decode(inputs)):
+        for number, output in enumerate(self.decoder(problem, hparams).decode(inputs, prefix)):
             if output.error is not None and errors == "raise":
                 raise DecodeError(f"input {number}: {output.error}")
             outputs.append(output)
@@ -173,7 +178,7 @@ class TrainedModel:
         return records
 
     def _decoded_metrics(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
-        search = ProblemSearch(self._run.model, task, hparams or DecodeHParams())
+        search = ProblemSearch(self._run.model, task, hparams or DecodeHParams(), self._run.vocabulary)
         return decode_metrics(search, self._run.vocabulary, data_dir, split, limit or None)
 
 

@@ -6,11 +6,15 @@ import dataclasses
 import pathlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel.data.notices import Notices
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.errors import BadExampleError, DataError, MultiModelError, SourceError
+
+if TYPE_CHECKING:
+    from t2t_multimodel.data.output_constraint import OutputConstraint
+    from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 
 SPLITS = ("train", "dev", "test")
 
@@ -162,6 +166,15 @@ class Problem:
             inputs: the raw input.
         """
         del tokens, inputs
+        return None
+
+    def output_constraint(self, vocabulary: AnyVocabulary) -> OutputConstraint | None:
+        """What a search holds outputs to, unless ``constrained=false`` is asked for; None for nothing.
+
+        Args:
+            vocabulary: of the target ids.
+        """
+        del vocabulary
         return None
 
     def require_source(self, source: Source) -> pathlib.Path:

@@ -1,86 +1,57 @@
-"""Greedy search, and the most probable classes."""
+"""Greedy search: the most probable id at each position given the ids before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from t2t_multimodel.data.input.parsing import batch_signature
-from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.spec import TargetSpec
+from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID
-from t2t_multimodel.model import Encoded, MultiModel
+from t2t_multimodel.decoding.steps import Found, Step, put, start_ids
 
-MAX_CLASSES = 5
-Batch = Mapping[str, tf.Tensor]
+Choose = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def most_probable(logits: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+    """The best id of each row of logits `[rows, ids]`, whatever the position."""
+    del at
+    return tf.argmax(logits, axis=-1, output_type=tf.int32)
 
 
 def greedy_search(
-    model: MultiModel, spec: TargetSpec, encoded: Encoded, command: tf.Tensor, max_lengths: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """The most probable id at each position given the ids before it.
+    step: Step, cache: Cache, max_lengths: tf.Tensor, length: int, choose: Choose = most_probable
+) -> Found:
+    """One output for each input, one id after the other, until all have ended.
 
     Args:
-        model: the model.
-        spec: of the targets.
-        encoded: the encoder's output for `batch` inputs.
-        command: id of the command token, a scalar.
+        step: from ids and cache to scores and next cache.
+        cache: before the first id.
         max_lengths: int32 `[batch]`; rows that have not ended by then are cut.
+        length: longest output of the batch, a Python int.
+        choose: takes logits `[batch, ids]` and the position, gives ids `[batch]`.
 
     Returns:
-        ids `[batch, length]`, 0 after each row's end token, and the sums of their log-probabilities `[batch]` in nats.
+        one output an input; both scores are the sum of log-probabilities.
+
+    Example:
+
+        found = greedy_search(step, cache, tf.fill([batch], 20), length=32)
+        found.ids[:, 0]  # [batch, 32]
     """
-    batch, net = tf.shape(encoded.positions.x)[0], model.nets[spec.key]
+    rows = tf.shape(max_lengths)[0]
 
-    def unfinished(ids, scores, finished):
-        del ids, scores
-        return tf.logical_not(tf.reduce_all(finished))
+    def unfinished(at, before, ids, scores, finished, cache):
+        del before, ids, scores, cache
+        return (at < length) & tf.logical_not(tf.reduce_all(finished))
 
-    def extend(ids, scores, finished):
-        # The output at a position does not depend on its own id, but the mixture leaves out positions of padding.
-        ids_and_next = tf.concat([tf.where(tf.equal(ids, PAD_ID), END_ID, ids), tf.fill([batch, 1], END_ID)], axis=1)
-        hidden, _, _ = model.decode(spec, encoded, ids_and_next, command)
-        log_probabilities = tf.nn.log_softmax(tf.cast(spec.logits(net, hidden[:, -1]), tf.float32))
-        chosen = tf.where(finished, PAD_ID, tf.argmax(log_probabilities, axis=-1, output_type=tf.int32))
-        gained = tf.gather(log_probabilities, chosen, batch_dims=1)
-        scores += tf.where(finished, 0.0, gained)
-        ids = tf.concat([ids, chosen[:, None]], axis=1)
-        ended = tf.equal(chosen, END_ID) | tf.equal(chosen, PAD_ID) | (tf.shape(ids)[1] >= max_lengths)
-        return ids, scores, finished | ended
+    def extend(at, before, ids, scores, finished, cache):
+        found, cache = step(before, cache)
+        chosen = tf.where(finished, PAD_ID, choose(found.logits, at))
+        scores += tf.where(finished, 0.0, found.log_probabilities(chosen))
+        ended = tf.equal(chosen, END_ID) | tf.equal(chosen, PAD_ID) | (at + 1 >= max_lengths)
+        return at + 1, chosen, put(ids, at, chosen), scores, finished | ended, cache
 
-    ids, scores, _ = tf.while_loop(
-        unfinished,
-        extend,
-        (tf.zeros([batch, 0], tf.int32), tf.zeros([batch]), max_lengths <= 0),
-        shape_invariants=(tf.TensorShape([None, None]), tf.TensorShape([None]), tf.TensorShape([None])),
-    )
-    return ids, scores
-
-
-def make_greedy_step(
-    model: MultiModel, problem: Problem
-) -> Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A traced `step(batch, command, max_lengths)` that gives what `greedy_search` does."""
-    signature = batch_signature(problem.inputs, problem.targets, model.hparams.modalities)
-
-    @tf.function(input_signature=[signature, tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int32)])
-    def step(batch, command, max_lengths):
-        encoded = model.encode(problem.inputs, batch)
-        return greedy_search(model, problem.targets, encoded, command, max_lengths)
-
-    return step
-
-
-def make_classify_step(model: MultiModel, problem: Problem) -> Callable[[Batch], tuple[tf.Tensor, tf.Tensor]]:
-    """A traced `step(batch)`: ids and probabilities of the best classes, best first, `[batch, min(5, classes)]`."""
-    signature, spec = batch_signature(problem.inputs, problem.targets, model.hparams.modalities), problem.targets
-
-    @tf.function(input_signature=[signature])
-    def step(batch):
-        net, encoded = model.nets[spec.key], model.encode(problem.inputs, batch)
-        logits = tf.cast(spec.logits(net, spec.classify(net, encoded.positions)), tf.float32)
-        best = tf.math.top_k(tf.nn.softmax(logits), k=min(MAX_CLASSES, logits.shape[-1]))
-        return best.indices, best.values
-
-    return step
+    state = (0, start_ids(rows), tf.zeros([rows, length], tf.int32), tf.zeros([rows]), max_lengths <= 0, cache)
+    _, _, ids, scores, _, _ = tf.while_loop(unfinished, extend, state, parallel_iterations=1)
+    return Found(ids[:, tf.newaxis], scores[:, tf.newaxis], scores[:, tf.newaxis])

@@ -12,10 +12,12 @@ class Beam:
     Attributes:
         text: the output, or the name of a class.
         score: sum of the log-probabilities of its ids in nats; of a class, its probability.
+        penalized: score over the length penalty, by which the outputs of a beam search are ranked; else None.
     """
 
     text: str
     score: float
+    penalized: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

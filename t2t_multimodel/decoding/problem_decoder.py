@@ -40,17 +40,22 @@ class ProblemDecoder:
         self._run, self.hparams = run, hparams
         (self.task,) = run.manifest.tasks([problem_name])
         self.problem = self.task.problem
-        self._search = ProblemSearch(run.model, self.task, hparams)
+        self._search = ProblemSearch(run.model, self.task, hparams, run.vocabulary)
         self._names = run.label_names.get(problem_name) or []
         self._score_step = None
 
-    def decode(self, inputs: Iterable[Any]) -> Iterator[Output]:
+    def decode(self, inputs: Iterable[Any], prefix: str = "") -> Iterator[Output]:
         """Decodes inputs as `Problem.prepare_input` takes them; gives one output each, in order.
 
         An input that cannot be read costs itself alone: its output says why.
+
+        Args:
+            inputs: raw inputs.
+            prefix: text that every output begins with; its log-probability counts in the score.
         """
+        ids = self._run.vocabulary.encode(prefix) if prefix and self.problem.targets.autoregressive else []
         for batch in _batches(inputs, self.hparams.batch_size):
-            yield from self._decode_batch(batch)
+            yield from self._decode_batch(batch, ids)
 
     def score(self, inputs: Iterable[Any], targets: Iterable[Any]) -> Iterator[float]:
         """Log-probability in nats of each input's target, the end of the sequence included.
@@ -68,7 +73,7 @@ class ProblemDecoder:
             records = [self._record(value, self._raw_target(target))[0] for value, target in batch]
             yield from self._scores(records)
 
-    def _decode_batch(self, inputs: Sequence[Any]) -> list[Output]:
+    def _decode_batch(self, inputs: Sequence[Any], prefix: list[int]) -> list[Output]:
         outputs: list[Output | None] = [None] * len(inputs)
         readable: list[tuple[int, bytes, Any, str | None]] = []
         for number, value in enumerate(inputs):
@@ -77,7 +82,7 @@ class ProblemDecoder:
             except _INPUT_ERRORS as error:
                 outputs[number] = Output(error=str(error))
         if readable:
-            found = self._search([record for _, record, _, _ in readable])
+            found = self._search([record for _, record, _, _ in readable], [prefix] * len(readable))
             for (number, _, raw, warning), hypotheses in zip(readable, found):
                 outputs[number] = dataclasses.replace(self._output(hypotheses, raw), warning=warning)
         return outputs
@@ -92,7 +97,9 @@ class ProblemDecoder:
     def _output(self, hypotheses: Sequence[Hypothesis], raw: Any) -> Output:
         if self.problem.targets.autoregressive:
             vocabulary = self._run.vocabulary
-            beams = [Beam(present(self.problem, vocabulary, one.ids, raw), one.score) for one in hypotheses]
+            beams = [
+                Beam(present(self.problem, vocabulary, one.ids, raw), one.score, one.penalized) for one in hypotheses
+            ]
         else:
             beams = [Beam(self._class_name(one.ids[0]), math.exp(one.score)) for one in hypotheses]
         return Output(text=beams[0].text, score=hypotheses[0].score, beams=tuple(beams))

@@ -38,7 +38,8 @@ class MultiHeadAttention(ExplicitMaskLayer):
         causal: position t attends to positions <= t only; for self-attention. With a cache it always does.
         training: turns dropout on.
         seed: None, an int32 pair `[2]`, or a `SeedStream`.
-        cache: of `init_cache`, or None; with it `x` holds new positions alone, and `source` may be left out.
+        cache: of `init_cache`, or None; with it `x` holds new positions alone, and `source` may be left out. `x` may
+            have several rows for each row of a source (beams), which stand together.
 
     Returns:
         `[batch, time, depth]`; with a cache also the next cache.
@@ -123,8 +124,11 @@ class MultiHeadAttention(ExplicitMaskLayer):
 
     def _step(self, x, source_mask, training, seed, cache):
         if "source_keys" in cache:
+            keys, values = cache["source_keys"], cache["source_values"]
             bias = _bias(tf.shape(x)[1], source_mask, causal=False)
-            return self._attend(x, cache["source_keys"], cache["source_values"], bias, training, seed), cache
+            # Rows of one source are taken as positions of one row: its keys are not repeated for each beam.
+            rows = tf.reshape(x, [tf.shape(keys)[0], -1, x.shape[-1]])
+            return tf.reshape(self._attend(rows, keys, values, bias, training, seed), tf.shape(x)), cache
         position, length = cache["position"], cache["keys"].shape[2]
         keys, values = (
             _write(kept, new, position) for kept, new in zip((cache["keys"], cache["values"]), self._keys_and_values(x))

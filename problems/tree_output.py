@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from t2t_multimodel.text import linearization, trees
+from t2t_multimodel.errors import BadExampleError, DecodeError
+from t2t_multimodel.text import bracket_files, linearization, trees
 
 
 class TreeOutputMixin:
@@ -22,6 +23,19 @@ class TreeOutputMixin:
             the tree, and the number of repairs it needed.
         """
         return linearization.delinearize(tokens, linearization.split_words(inputs))
+
+    def prepare_target(self, value: Any) -> Any:
+        """The labels of a tree in brackets, tags as they are and without words; labels themselves stay.
+
+        Raises:
+            DecodeError: it is no tree.
+        """
+        if not isinstance(value, str):
+            return value
+        try:
+            return linearization.linearize(bracket_files.parse_tree(value))
+        except BadExampleError as error:
+            raise DecodeError(f"the target is no tree ({error}); give one such as (S (NP (NN rain)))") from None
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """The tree with its words, in brackets on one line; a malformed one is repaired."""

@@ -147,6 +147,14 @@ class Problem:
         """
         return self.inputs.read(value)
 
+    def prepare_target(self, value: Any) -> Any:
+        """Turns a target that is given to be scored, such as a line, into a raw target.
+
+        Raises:
+            DecodeError: it is no such target.
+        """
+        return value
+
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """Turns a decoded target into the line that is printed.
 

@@ -141,9 +141,11 @@ class InputSpec(Spec):
     Attributes:
         target_feature: name of the feature that holds the target beside such an input.
         shard_bytes: bytes of shards for a byte of the corpus, roughly.
+        given_by_path: a line that a person gives is the path of a file that holds the input.
     """
 
     target_feature: ClassVar[str] = "targets"
+    given_by_path: ClassVar[bool] = False
     shard_bytes: ClassVar[float] = 1.0
 
     def record_feature(self) -> Feature:

@@ -17,11 +17,13 @@ from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.output import Beam, Output
 from t2t_multimodel.decoding.score_targets import make_score_step
 from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch, present
-from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, PathError, SourceError
+from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, MultiModelError, PathError, SourceError
 from t2t_multimodel.runs.load import LoadedRun
 
 _INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError, PathError)
 _MISSING = object()
+# Enough to sort by length, few enough to be soon done.
+BATCHES_OF_A_WINDOW = 16
 
 
 class ProblemDecoder:
@@ -54,8 +56,8 @@ class ProblemDecoder:
             prefix: text that every output begins with; its log-probability counts in the score.
         """
         ids = self._run.vocabulary.encode(prefix) if prefix and self.problem.targets.autoregressive else []
-        for batch in _batches(inputs, self.hparams.batch_size):
-            yield from self._decode_batch(batch, ids)
+        for window in _batches(inputs, self.hparams.batch_size * BATCHES_OF_A_WINDOW):
+            yield from self._decode_window(window, ids)
 
     def score(self, inputs: Iterable[Any], targets: Iterable[Any]) -> Iterator[float]:
         """Log-probability in nats of each input's target, the end of the sequence included.
@@ -67,13 +69,31 @@ class ProblemDecoder:
         Raises:
             DecodeError: an input or target cannot be read, or their numbers differ.
         """
-        for batch in _batches(itertools.zip_longest(inputs, targets, fillvalue=_MISSING), self.hparams.batch_size):
-            if any(value is _MISSING for pair in batch for value in pair):
+        for window in _batches(
+            itertools.zip_longest(inputs, targets, fillvalue=_MISSING), self.hparams.batch_size * BATCHES_OF_A_WINDOW
+        ):
+            if any(value is _MISSING for pair in window for value in pair):
                 raise DecodeError("there are not as many targets as inputs; give one target an input")
-            records = [self._record(value, self._raw_target(target))[0] for value, target in batch]
-            yield from self._scores(records)
+            for score in self.score_each([value for value, _ in window], [target for _, target in window]):
+                if isinstance(score, MultiModelError):
+                    raise score
+                yield score
 
-    def _decode_batch(self, inputs: Sequence[Any], prefix: list[int]) -> list[Output]:
+    def score_each(self, inputs: Sequence[Any], targets: Sequence[Any]) -> list[float | MultiModelError]:
+        """As `score`; in the place of an input or target that cannot be read stands its error."""
+        scores: list[float | MultiModelError] = [0.0] * len(inputs)
+        readable: list[tuple[int, bytes]] = []
+        for number, (value, target) in enumerate(zip(inputs, targets)):
+            try:
+                readable.append((number, self._record(value, self._raw_target(target))[0]))
+            except _INPUT_ERRORS as error:
+                scores[number] = error
+        for batch in self._by_length(readable):
+            for (number, _), score in zip(batch, self._scores([record for _, record in batch])):
+                scores[number] = score
+        return scores
+
+    def _decode_window(self, inputs: Sequence[Any], prefix: list[int]) -> list[Output]:
         outputs: list[Output | None] = [None] * len(inputs)
         readable: list[tuple[int, bytes, Any, str | None]] = []
         for number, value in enumerate(inputs):
@@ -81,11 +101,15 @@ class ProblemDecoder:
                 readable.append((number, *self._record(value, self.problem.targets.empty)))
             except _INPUT_ERRORS as error:
                 outputs[number] = Output(error=str(error))
-        if readable:
-            found = self._search([record for _, record, _, _ in readable], [prefix] * len(readable))
-            for (number, _, raw, warning), hypotheses in zip(readable, found):
+        for batch in self._by_length(readable):
+            found = self._search([record for _, record, _, _ in batch], [prefix] * len(batch))
+            for (number, _, raw, warning), hypotheses in zip(batch, found):
                 outputs[number] = dataclasses.replace(self._output(hypotheses, raw), warning=warning)
         return outputs
+
+    def _by_length(self, readable: Sequence[tuple[int, bytes, *tuple[Any, ...]]]) -> Iterator[list[Any]]:
+        """Batches of records of about the same length."""
+        return _batches(sorted(readable, key=lambda one: len(one[1])), self.hparams.batch_size)
 
     def _record(self, value: Any, target: Any) -> tuple[bytes, Any, str | None]:
         """An input as a serialized example and as the raw input, and a warning where it was cut."""
@@ -108,7 +132,9 @@ class ProblemDecoder:
         return self._names[label] if label < len(self._names) else str(label)
 
     def _raw_target(self, target: Any) -> Any:
-        if self.problem.targets.autoregressive or not isinstance(target, str):
+        if self.problem.targets.autoregressive:
+            return self.problem.prepare_target(target)
+        if not isinstance(target, str):
             return target
         if target in self._names:
             return self._names.index(target)

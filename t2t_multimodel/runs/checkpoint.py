@@ -27,6 +27,11 @@ def newest_checkpoint(output_dir: str | os.PathLike) -> str:
     return _newest(output_dir, lambda path: path)
 
 
+def has_checkpoints(output_dir: str | os.PathLike) -> bool:
+    """Whether anything was saved in the folder, whole or not."""
+    return bool(files.steps(output_dir)) or files.named_step(output_dir) is not None
+
+
 def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Result:
     """What `read` gives for the newest checkpoint that is whole and that it does not find damaged."""
     faults = []
@@ -86,11 +91,6 @@ class Checkpointer:
             parts["optimizer"] = self._optimizer
         self._checkpoint = tf.train.Checkpoint(**parts)
         self.latest: str | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether anything was saved in the folder, whole or not."""
-        return bool(files.steps(self._output_dir)) or files.named_step(self._output_dir) is not None
 
     def save(self, step: int, state: Mapping[str, Any]) -> str:
         """Writes a checkpoint with the loop's `state` (JSON values); returns its path.

@@ -22,7 +22,7 @@ from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
-from t2t_multimodel.runs.checkpoint import Checkpointer
+from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
 from t2t_multimodel.runs.lock import run_lock
 from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
@@ -151,7 +151,7 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
     strategy = strategy or make_strategy(config.replicas)
     model, optimizer = build_model(data.manifest, strategy)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
-    if trainer.checkpointer.exists:
+    if has_checkpoints(config.output_dir):
         trainer.restore()
     elif config.warm_start_from:
         line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)

@@ -1,5 +1,6 @@
 """t2t-decoder from outside: files in, files out, and one clear line for each error."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from t2t_multimodel import registry
+from t2t_multimodel import load, registry
 from t2t_multimodel.data.generation.engine import generate
 from t2t_multimodel.data.problem import Source
 
@@ -82,7 +83,7 @@ def test_text_interactively(mini_data, mini_run):
         ("mini_parsing", [], "--decode_from_file"),
         ("mini_parsing", ["--decode_from_file=/nowhere/in.txt"], "cannot be read"),
         ("mini_parsing", ["--decode_interactive", "--decode_hparams=beam_size=0"], "beam_size"),
-        ("mini_parsing,mini_speech", ["--decode_interactive"], "one at a time"),
+        ("mini_parsing", ["--decode_interactive", "--score_file=x"], "exclude each other"),
     ],
 )
 def test_what_is_wrong_is_one_line(mini_data, mini_run, problem, flags, message):
@@ -90,6 +91,32 @@ def test_what_is_wrong_is_one_line(mini_data, mini_run, problem, flags, message)
     assert result.returncode == 1
     (line,) = result.stderr.strip().split("\n")
     assert line.startswith("error:") and message in line
+
+
+def test_several_problems_from_a_pipe_as_json(mini_run, media):
+    lines = (
+        f"mini_parsing\ta small red circle\nmini_speech\t{media / 'sound.wav'}\nmini_speech\t{media / 'noise.wav'}\n"
+    )
+    flags = ["--decode_format=json", "--decode_hparams=extra_length=4,beam_size=2,return_beams=true"]
+    result = decode("mini_parsing,mini_speech", "", mini_run, *flags, stdin=lines)
+    tree, transcript, noise = map(json.loads, result.stdout.splitlines())
+    assert result.returncode == 1 and "1 inputs could not be decoded" in result.stderr
+    assert tree["text"].startswith("(") and len(tree["beams"]) == 2 and tree["beams"][0]["score"] <= 0
+    assert transcript["problem"] == "mini_speech" and "text" in transcript and "noise.wav" in noise["error"]
+
+
+def test_given_targets_are_scored(mini_run, tmp_path):
+    tree = "(S (NP (DT a) (JJ small) (JJ red) (NN circle)))"
+    (tmp_path / "pairs.tsv").write_text(f"a small red circle\t{tree}\na small red circle\tno tree\n")
+    flags = [f"--score_file={tmp_path / 'pairs.tsv'}", f"--decode_to_file={tmp_path / 'scores'}"]
+    result = decode("mini_parsing", "", mini_run, *flags)
+    first, second = (tmp_path / "scores").read_text().splitlines()
+    assert result.returncode == 1 and "the target is no tree" in result.stderr and second == ""
+    model = load(mini_run)
+    targets = model.decoder("mini_parsing").problem.prepare_target(tree)
+    (expected,) = model.score("mini_parsing", ["a small red circle"], [targets])
+    assert float(first) == pytest.approx(expected, abs=1e-4)
+    assert expected == pytest.approx(model.score("mini_parsing", ["a small red circle"], [tree])[0])
 
 
 def test_missing_checkpoint_is_one_line(mini_data, mini_run, tmp_path):

@@ -1,6 +1,7 @@
 """Rows `~` and unwritable places: the home folder everywhere, checks before work, results that are not lost."""
 
 import builtins
+import io
 import os
 import subprocess
 import sys
@@ -108,29 +109,20 @@ def test_a_read_only_place_is_named(tmp_path, monkeypatch):
         t2t.train("mini_parsing", data_dir=tmp_path, output_dir=tmp_path / "run", train_steps=1)
 
 
-class _FullDisk:
-    def __init__(self, file):
-        self._file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-
+class _FullDisk(io.BytesIO):
     def write(self, data):
         raise OSError(28, "No space left on device")
 
 
 def test_outputs_are_printed_where_the_disk_is_full(mini_run, tmp_path, monkeypatch, capsys):
-    from t2t_multimodel.decoding.files import decode_file
+    from t2t_multimodel.decoding.lines import resumable_lines
+    from t2t_multimodel.decoding.lines.decode_file import decode_file
 
     (tmp_path / "in.txt").write_text("a small red circle\na small red circle\n")
-    decoder = t2t.load(mini_run).decoder("mini_parsing")
-    fdopen = os.fdopen
-    monkeypatch.setattr(storage.os, "fdopen", lambda *args: _FullDisk(fdopen(*args)))
+    decoders = {"mini_parsing": t2t.load(mini_run).decoder("mini_parsing")}
+    monkeypatch.setattr(resumable_lines.ResumableLines, "_open", lambda lines: _FullDisk())
     with pytest.raises(PathError, match=f"{tmp_path}/out.txt: No space left on device; .*printed"):
-        decode_file(decoder, str(tmp_path / "in.txt"), str(tmp_path / "out.txt"))
+        decode_file(decoders, str(tmp_path / "in.txt"), str(tmp_path / "out.txt"))
     assert capsys.readouterr().out.count("\n") == 2
     assert [file.name for file in tmp_path.iterdir()] == ["in.txt"]
 

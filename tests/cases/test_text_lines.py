@@ -4,10 +4,12 @@ import io
 
 import pytest
 
+from t2t_multimodel import registry
 from t2t_multimodel.data.problem import Source
 from t2t_multimodel.data.vocabulary import tools
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
-from t2t_multimodel.decoding import files
+from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+from t2t_multimodel.decoding.lines import decode_file, interactive
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.errors import DecodeError, VocabularyError
 from t2t_multimodel.problems.readers.layout import text_of
@@ -20,13 +22,15 @@ MARK = b"\xef\xbb\xbf"
 class Echo:
     """A decoder whose output is its input."""
 
+    problem, hparams = registry.problem("mini_parsing"), DecodeHParams()
+
     def decode(self, inputs):
         for line in inputs:
             yield Output(text=line)
 
 
 def decoded(path, tmp_path):
-    failed = files.decode_file(Echo(), str(path), str(tmp_path / "out"))
+    failed = decode_file.decode_file({"echo": Echo()}, str(path), str(tmp_path / "out"))
     return (tmp_path / "out").read_text().split("\n")[:-1], failed
 
 
@@ -58,7 +62,7 @@ def test_line_that_is_not_utf8_costs_itself_alone(cases, tmp_path, capsys):
 
 def test_stdin_is_read_as_utf8_without_mark(capsys):
     stream = io.TextIOWrapper(io.BytesIO(MARK + "grün\r\n".encode() + b"gr\xfcn\ngo"), encoding="ascii")
-    assert files.decode_interactive(Echo(), stream) == 1
+    assert interactive.decode_interactive(lambda name: Echo(), ["echo"], stream) == 1
     assert capsys.readouterr().out.split("\n") == [
         "grün",
         "error: line 2, byte 12: invalid UTF-8; save the text as UTF-8",

@@ -97,7 +97,7 @@ def test_tensor2tensor_reads_our_records(peer, corpora_dir, tmp_path):
 
 
 def test_records_of_tensor2tensor_train_here(peer, tiny_hparams, tmp_path):
-    from t2t_multimodel.decoding.files import ProblemDecoder
+    from t2t_multimodel.decoding.lines.decode_file import ProblemDecoder
     from t2t_multimodel.training.trainer import TrainConfig, train
 
     data_dir, run_dir = tmp_path / "data", tmp_path / "run"

@@ -30,6 +30,7 @@ class AudioSpec(InputSpec):
     augment: bool = True
 
     length_unit = "seconds"
+    given_by_path = True
 
     def record_feature(self) -> Feature:
         return Feature("waveforms", "float", sequence=True)

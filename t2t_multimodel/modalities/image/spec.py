@@ -30,6 +30,7 @@ class ImageSpec(InputSpec):
     augment: bool = True
 
     target_feature = "image/class/label"
+    given_by_path = True
 
     def record_feature(self) -> Feature:
         return Feature("image/encoded", "bytes", sequence=False)

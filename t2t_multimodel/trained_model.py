@@ -13,12 +13,14 @@ from t2t_multimodel import paths, registry
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
+from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
-from t2t_multimodel.decoding.split_scores import decode_metrics
+from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import DataError, DecodeError
+from t2t_multimodel.metrics.corpus_statistics import RESAMPLES, share_interval
 from t2t_multimodel.runs.load import LoadedRun, check_vocabulary
 from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
@@ -129,6 +131,7 @@ class TrainedModel:
         decode: bool = True,
         decode_examples: int = 200,
         decode_hparams: DecodeHParams | None = None,
+        resamples: int = RESAMPLES,
         strict: bool = False,
         log_dir: str | os.PathLike | None = None,
     ) -> list[dict[str, Any]]:
@@ -142,6 +145,7 @@ class TrainedModel:
             decode: also decodes and scores by the problems' metrics.
             decode_examples: inputs that are decoded; 0 takes all.
             decode_hparams: how to search.
+            resamples: corpora drawn for the 95% bootstrap intervals, seeded by 0; 0 leaves them out.
             strict: damaged records are fatal.
             log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing.
 
@@ -163,8 +167,11 @@ class TrainedModel:
                 print(f"{task.name} has no {split} split; left out", file=sys.stderr)
                 continue
             record = evaluator.evaluate(task, step=run.step, max_batches=eval_steps or None)
+            if resamples:
+                record |= _share_intervals(record, resamples)
             if decode and task.problem.metrics and task.problem.targets.autoregressive:
-                record |= self._decoded_metrics(task, data_dir, split, decode_examples, decode_hparams)
+                decoded = self._decode(task, data_dir, split, decode_examples, decode_hparams)
+                record |= score_decoded(task.problem.metrics, decoded, resamples=resamples)
             if log_dir is not None:
                 _log(paths.resolve(log_dir), record)
             records.append(record)
@@ -172,9 +179,20 @@ class TrainedModel:
             raise DataError(f"no problem has a {split} split in {data_dir}; give another split")
         return records
 
-    def _decoded_metrics(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
+    def _decode(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
+        problem = task.problem
         search = ProblemSearch(self._run.model, task, hparams or DecodeHParams())
-        return decode_metrics(search, self._run.vocabulary, data_dir, split, limit or None)
+        index = RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)
+        return decode_split(search, self._run.vocabulary, index, limit=limit or None)
+
+
+# Of these scores each example is right or wrong.
+_SHARES = ("sequence_accuracy", "top1", "top5")
+
+
+def _share_intervals(record: dict[str, Any], resamples: int) -> dict[str, list[float]]:
+    found = [name for name in _SHARES if name in record]
+    return {f"{name}_interval": share_interval(record[name], record["examples"], resamples=resamples) for name in found}
 
 
 def _log(folder: str, record: dict[str, Any]) -> None:

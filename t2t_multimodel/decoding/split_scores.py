@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import pathlib
 from typing import Any
 
 from t2t_multimodel import metrics
@@ -63,35 +62,28 @@ def decode_split(
     return found
 
 
-def score_decoded(names: tuple[str, ...], decoded: list[DecodedInput]) -> dict[str, Any]:
+def score_decoded(
+    names: tuple[str, ...], decoded: list[DecodedInput], *, resamples: int = 0, seed: int = 0
+) -> dict[str, Any]:
     """The metrics of decoded inputs, as they stand in an evaluation's record.
 
     Args:
         names: of registered metrics.
         decoded: of `decode_split`.
+        resamples: corpora drawn for bootstrap intervals; 0 leaves them out.
+        seed: of the draws.
 
     Returns:
-        the metrics' scores, ``decoded_examples`` and, for problems that count repairs, ``malformed_outputs``.
+        the metrics' scores and their intervals, ``decoded_examples`` and, for problems that count repairs,
+        ``malformed_outputs``.
     """
-    scores = metrics.score(names, [one.output for one in decoded], [one.references for one in decoded])
+    outputs, references = [one.output for one in decoded], [one.references for one in decoded]
+    scores: dict[str, Any] = metrics.score(names, outputs, references, resamples=resamples, seed=seed)
     scores["decoded_examples"] = len(decoded)
     repairs = [one.repairs for one in decoded if one.repairs is not None]
     if repairs:
         scores["malformed_outputs"] = sum(count > 0 for count in repairs)
     return scores
-
-
-def decode_metrics(
-    search: ProblemSearch, vocabulary: Vocabulary, data_dir: str | pathlib.Path, split: str, limit: int | None = None
-) -> dict[str, Any]:
-    """Decodes a split and scores it by the problem's metrics; see `decode_split` and `score_decoded`.
-
-    Raises:
-        DataError: the split is missing, damaged or empty.
-    """
-    problem = search.task.problem
-    index = RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)
-    return score_decoded(problem.metrics, decode_split(search, vocabulary, index, limit=limit))
 
 
 def _inputs(search: ProblemSearch, index: RecordIndex, limit: int | None) -> list[DecodedInput]:

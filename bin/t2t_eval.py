@@ -18,6 +18,11 @@ def define_flags() -> None:
     flags.DEFINE_integer("eval_steps", 0, "Batches of teacher-forced scores; 0 takes the whole split.", lower_bound=0)
     flags.DEFINE_bool("decode", True, "Decode, and score by the tasks' metrics.")
     flags.DEFINE_integer("decode_examples", 200, "Inputs that are decoded; 0 takes all.", lower_bound=0)
+    flags.DEFINE_integer(
+        "bootstrap_resamples", 1000, "Corpora drawn for 95% intervals of the scores; 0: no intervals.", lower_bound=0
+    )
+    cli.define_path("report", "Folder of a report: page.html, report.json, report.txt; none unless given.")
+    flags.DEFINE_integer("report_examples", 3, "Best and worst examples in it, each, a problem.", lower_bound=0)
 
 
 def main(_) -> None:
@@ -28,6 +33,7 @@ def main(_) -> None:
     cli.prepare()
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
+    cli.require_output(report=FLAGS.report)
     cli.require_input(output_dir=FLAGS.output_dir, data_dir=FLAGS.data_dir)
     from t2t_multimodel.api import load
     from t2t_multimodel.decoding.decode_hparams import DecodeHParams
@@ -42,8 +48,11 @@ def main(_) -> None:
         decode=FLAGS.decode,
         decode_examples=FLAGS.decode_examples,
         decode_hparams=decode_hparams,
+        resamples=FLAGS.bootstrap_resamples,
         strict=FLAGS.strict,
         log_dir=FLAGS.output_dir,
+        report=FLAGS.report,
+        report_examples=FLAGS.report_examples,
     )
     print(format_table(records))
 

@@ -30,7 +30,7 @@ class ImageCocoCaptions(Problem):
     inputs = ImageSpec(size=224)
     targets = SymbolSpec()
     command = "to_english_caption"
-    metrics = ("cider",)
+    metrics = ("cider", "bleu_4", "rouge_l")
     source_help = (
         "get train2014.zip, val2014.zip and annotations_trainval2014.zip from cocodataset.org "
         "and give --source_dir=FOLDER"

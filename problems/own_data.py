@@ -111,7 +111,7 @@ class CaptionTsv(_TsvProblem):
     inputs = ImageSpec(size=224)
     targets = SymbolSpec()
     command = "to_english_caption"
-    metrics = ("cider",)
+    metrics = ("cider", "bleu_4", "rouge_l")
     source_help = "write train.tsv and dev.tsv (path, tab, caption) in a folder and give --source_dir=FOLDER"
 
     def examples(self, split: str, source: Source) -> Iterator[dict[str, Any]]:

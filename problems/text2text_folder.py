@@ -28,7 +28,7 @@ class Text2TextFolder(Problem):
     inputs = SymbolSpec()
     targets = SymbolSpec()
     command = "to_text"
-    metrics = ("bleu",)
+    metrics = ("bleu", "chrf", "ter")
     options = dict(PAIR_OPTIONS)
     source_help = (
         "put train.inputs.txt and train.targets.txt, or train.tsv, in a folder (dev and test alike) and give "

@@ -189,7 +189,7 @@ class _Translate(Problem):
     languages: tuple[str, str]
     inputs = SymbolSpec()
     targets = SymbolSpec()
-    metrics = ("bleu",)
+    metrics = ("bleu", "chrf", "ter")
     options = {**PAIR_OPTIONS, "tfds": False}
     source_help = (
         "put training-parallel-*.tgz and dev.tgz of https://www.statmt.org/wmt14/ (as they are or unpacked) in a "

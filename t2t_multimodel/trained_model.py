@@ -13,12 +13,16 @@ from t2t_multimodel import paths, registry
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
+from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
-from t2t_multimodel.decoding.split_scores import decode_metrics
+from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import DataError, DecodeError
+from t2t_multimodel.metrics.corpus_statistics import RESAMPLES, share_interval
+from t2t_multimodel.report.collect import collect
+from t2t_multimodel.report.files import write_report
 from t2t_multimodel.runs.load import LoadedRun, check_vocabulary
 from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
@@ -134,8 +138,11 @@ class TrainedModel:
         decode: bool = True,
         decode_examples: int = 200,
         decode_hparams: DecodeHParams | None = None,
+        resamples: int = RESAMPLES,
         strict: bool = False,
         log_dir: str | os.PathLike | None = None,
+        report: str | os.PathLike | None = None,
+        report_examples: int = 3,
     ) -> list[dict[str, Any]]:
         """Scores on generated data: teacher-forced, and by the tasks' metrics. Problems without the split are left out.
 
@@ -147,8 +154,11 @@ class TrainedModel:
             decode: also decodes and scores by the problems' metrics.
             decode_examples: inputs that are decoded; 0 takes all.
             decode_hparams: how to search.
+            resamples: corpora drawn for the 95% bootstrap intervals, seeded by 0; 0 leaves them out.
             strict: damaged records are fatal.
             log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing.
+            report: a folder that gets page.html, report.json and report.txt; None writes nothing.
+            report_examples: best and worst examples in it, each, of every problem.
 
         Returns:
             one record a problem, as metrics.jsonl has them.
@@ -160,7 +170,7 @@ class TrainedModel:
             raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}; give one of them")
         names = registry.expand_problems(problem) if isinstance(problem, str) else list(problem)
         data_dir = paths.resolve(data_dir)
-        tasks, run, records = self._run.manifest.tasks(names), self._run, []
+        tasks, run, records, reports = self._run.manifest.tasks(names), self._run, [], []
         self.check_data(data_dir, names)
         evaluator = Evaluator(run.model, data_dir, split, seed=run.manifest.seed, strict=strict)
         for task in tasks:
@@ -168,18 +178,39 @@ class TrainedModel:
                 print(f"{task.name} has no {split} split; left out", file=sys.stderr)
                 continue
             record = evaluator.evaluate(task, step=run.step, max_batches=eval_steps or None)
-            if decode and task.problem.metrics and task.problem.targets.autoregressive:
-                record |= self._decoded_metrics(task, data_dir, split, decode_examples, decode_hparams)
+            if resamples:
+                record |= _share_intervals(record, resamples)
+            index = RecordIndex.load_or_build(data_dir, task.name, split, sides=task.problem.record_sides)
+            scored, decoded = task.problem.metrics and task.problem.targets.autoregressive, []
+            if decode and (scored or report is not None):
+                decoded = self._decode(task, index, decode_examples, decode_hparams)
+            if decoded and scored:
+                record |= score_decoded(task.problem.metrics, decoded, resamples=resamples)
             if log_dir is not None:
                 _log(paths.resolve(log_dir), record)
+            if report is not None:
+                reports.append(collect(run, task, record, index, decoded, examples=report_examples))
             records.append(record)
         if not records:
             raise DataError(f"no problem has a {split} split in {data_dir}; give another split")
+        if report is not None:
+            write_report(paths.resolve(report), f"Evaluation at step {run.step}, {split} split", reports)
         return records
 
-    def _decoded_metrics(self, task: Task, data_dir, split: str, limit: int, hparams: DecodeHParams | None):
-        search = ProblemSearch(self._run.model, task, hparams or DecodeHParams(), self._run.vocabulary)
-        return decode_metrics(search, self._run.vocabulary, data_dir, split, limit or None)
+    def _decode(self, task: Task, index: RecordIndex, limit: int, hparams: DecodeHParams | None):
+        run = self._run
+        search = ProblemSearch(run.model, task, hparams or DecodeHParams(), run.vocabulary)
+        names = run.label_names.get(task.name, ())
+        return decode_split(search, run.vocabulary, index, limit=limit or None, label_names=names)
+
+
+# Of these scores each example is right or wrong.
+_SHARES = ("sequence_accuracy", "top1", "top5")
+
+
+def _share_intervals(record: dict[str, Any], resamples: int) -> dict[str, list[float]]:
+    found = [name for name in _SHARES if name in record]
+    return {f"{name}_interval": share_interval(record[name], record["examples"], resamples=resamples) for name in found}
 
 
 def _log(folder: str, record: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ PACKAGE = "t2t_multimodel"
 FLOORS = [
     ["bin"],
     ["api", "trained_model"],
+    ["report"],
     ["decoding"],
     ["training"],
     ["runs"],
@@ -32,7 +33,7 @@ FLOORS = [
         "data.records.example_proto",
     ],
     ["hparams.multimodel"],
-    ["hparams", "registry", "process"],
+    ["hparams", "registry", "process", "observe"],
     ["user_modules"],
     ["paths"],
     ["errors"],

@@ -97,7 +97,7 @@ class MiniCaption(MiniProblem):
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)  # a flip would turn left into right
     targets = SymbolSpec()
     command = "to_english_caption"
-    metrics = ("cider",)
+    metrics = ("cider", "bleu_4", "rouge_l")
     options = {**_sizes(6000, 400, 400), "image_size": _IMAGE_SIZE}
 
     def example(self, split: str, index: int, seed: int, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class MiniTranslation(MiniProblem):
 
     inputs = SymbolSpec()
     targets = SymbolSpec()
-    metrics = ("bleu",)
+    metrics = ("bleu", "chrf", "ter")
     languages: tuple[str, str]
 
     def __init_subclass__(cls, **kwargs: Any):

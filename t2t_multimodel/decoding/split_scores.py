@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from t2t_multimodel import metrics
@@ -27,6 +27,8 @@ class DecodedInput:
         output: the presented output.
         references: the presented references.
         repairs: that the output needed, or None where the problem counts none.
+        ids: of the output, the end included; of class problems the best classes, most probable first.
+        score: sum of the ids' log-probabilities in nats; of the best class alone.
     """
 
     row: int
@@ -34,10 +36,17 @@ class DecodedInput:
     output: str = ""
     references: list[str] = dataclasses.field(default_factory=list)
     repairs: int | None = None
+    ids: list[int] = dataclasses.field(default_factory=list)
+    score: float = 0.0
 
 
 def decode_split(
-    search: ProblemSearch, vocabulary: Vocabulary, index: RecordIndex, *, limit: int | None = None
+    search: ProblemSearch,
+    vocabulary: Vocabulary | None,
+    index: RecordIndex,
+    *,
+    limit: int | None = None,
+    label_names: Sequence[str] = (),
 ) -> list[DecodedInput]:
     """Decodes a split's inputs in the order of the data.
 
@@ -45,10 +54,11 @@ def decode_split(
     it is the first ones, and a picture's records are looked for up to the first record of the next input alone.
 
     Args:
-        search: of the problem; its targets are text.
-        vocabulary: of the data.
+        search: of the problem.
+        vocabulary: of the data, or None where neither side is text.
         index: of the split.
         limit: number of inputs; None for all.
+        label_names: of the classes, for class problems.
     """
     problem = search.task.problem
     found = _inputs(search, index, limit)
@@ -58,40 +68,40 @@ def decode_split(
             batch = by_length[start : start + search.hparams.batch_size]
             records = index.read([one.row for one in batch])
             for one, record, hypotheses in zip(batch, records, search(records)):
-                _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record), hypotheses[0].ids)
+                one.score = hypotheses[0].score
+                if problem.targets.autoregressive:
+                    one.ids = hypotheses[0].ids
+                    _present(one, problem, vocabulary, _raw_input(problem, vocabulary, record))
+                else:
+                    one.ids = [hypothesis.ids[0] for hypothesis in hypotheses]
+                    one.output = _class_name(label_names, one.ids[0])
+                    one.references = [_class_name(label_names, target[0]) for target in one.targets]
             bar.update(len(batch))
     return found
 
 
-def score_decoded(names: tuple[str, ...], decoded: list[DecodedInput]) -> dict[str, Any]:
+def score_decoded(
+    names: tuple[str, ...], decoded: list[DecodedInput], *, resamples: int = 0, seed: int = 0
+) -> dict[str, Any]:
     """The metrics of decoded inputs, as they stand in an evaluation's record.
 
     Args:
         names: of registered metrics.
         decoded: of `decode_split`.
+        resamples: corpora drawn for bootstrap intervals; 0 leaves them out.
+        seed: of the draws.
 
     Returns:
-        the metrics' scores, ``decoded_examples`` and, for problems that count repairs, ``malformed_outputs``.
+        the metrics' scores and their intervals, ``decoded_examples`` and, for problems that count repairs,
+        ``malformed_outputs``.
     """
-    scores = metrics.score(names, [one.output for one in decoded], [one.references for one in decoded])
+    outputs, references = [one.output for one in decoded], [one.references for one in decoded]
+    scores: dict[str, Any] = metrics.score(names, outputs, references, resamples=resamples, seed=seed)
     scores["decoded_examples"] = len(decoded)
     repairs = [one.repairs for one in decoded if one.repairs is not None]
     if repairs:
         scores["malformed_outputs"] = sum(count > 0 for count in repairs)
     return scores
-
-
-def decode_metrics(
-    search: ProblemSearch, vocabulary: Vocabulary, data_dir: str | pathlib.Path, split: str, limit: int | None = None
-) -> dict[str, Any]:
-    """Decodes a split and scores it by the problem's metrics; see `decode_split` and `score_decoded`.
-
-    Raises:
-        DataError: the split is missing, damaged or empty.
-    """
-    problem = search.task.problem
-    index = RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)
-    return score_decoded(problem.metrics, decode_split(search, vocabulary, index, limit=limit))
 
 
 def _inputs(search: ProblemSearch, index: RecordIndex, limit: int | None) -> list[DecodedInput]:
@@ -114,7 +124,11 @@ def _raw_input(problem, vocabulary: Vocabulary, record: bytes) -> Any:
     return problem.inputs.raw_value(decode_features(record)[problem.inputs.record_feature().name], vocabulary)
 
 
-def _present(one: DecodedInput, problem, vocabulary: Vocabulary, raw: Any, ids: list[int]) -> None:
-    one.output = present(problem, vocabulary, ids, raw)
+def _class_name(names: Sequence[str], label: int) -> str:
+    return names[label] if 0 <= label < len(names) else str(label)
+
+
+def _present(one: DecodedInput, problem, vocabulary: Vocabulary, raw: Any) -> None:
+    one.output = present(problem, vocabulary, one.ids, raw)
     one.references = [present(problem, vocabulary, target, raw) for target in one.targets]
-    one.repairs = problem.count_repairs(vocabulary.decode_tokens(ids), raw)
+    one.repairs = problem.count_repairs(vocabulary.decode_tokens(one.ids), raw)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel import observe
 from t2t_multimodel.kernels.products import last_axis_product, reshape_like
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
@@ -153,6 +154,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
         logits = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, time, source_time]
         logits = tf.cast(logits, tf.float32)
         weights = tf.nn.softmax(logits if bias is None else logits + bias)
+        observe.show(self.path, "weights", weights)
         weights = self.drop(tf.cast(weights, values.dtype), training=training, seed=seed)
         mixed = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])  # [batch, time, heads, head_depth]
         rows = tf.reshape(mixed, [-1, self.depth])

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 from t2t_multimodel.metrics import Scores, register_metric
+from t2t_multimodel.metrics.corpus_statistics import Statistics
+from t2t_multimodel.metrics.sacre import sacrebleu_statistics
 
 
-@register_metric("bleu")
+def statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Statistics:
+    """Lengths and counts of matched and of all n-grams of each output; arguments as those of `score`.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import bleu
+
+        bleu.statistics(["a cat sat down"], [["a cat sat up"]]).sums.tolist()  # [[4, 4, 3, 2, 1, 0, 4, 3, 2, 1]]
+        ```
+    """
+    from sacrebleu.metrics import BLEU
+
+    return sacrebleu_statistics("bleu", BLEU(), hypotheses, references)
+
+
+@register_metric("bleu", statistics=statistics)
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
     """Corpus BLEU, from 0 to 100, of detokenized text; upper and lower case differ.
 
@@ -27,9 +43,4 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         bleu.score(["A cat sat on the mat."], references)["bleu"]  # 100.0
         ```
     """
-    from sacrebleu.metrics import BLEU
-
-    metric = BLEU()
-    by_number = [list(column) for column in itertools.zip_longest(*references)]
-    bleu = metric.corpus_score(list(hypotheses), by_number)
-    return {"bleu": float(bleu.score), "bleu_signature": str(metric.get_signature())}
+    return statistics(hypotheses, references).scores()

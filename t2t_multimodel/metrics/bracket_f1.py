@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from t2t_multimodel.errors import BadExampleError, DataError
 from t2t_multimodel.metrics import Scores, register_metric
+from t2t_multimodel.metrics.corpus_statistics import Statistics
 from t2t_multimodel.text import bracket_files, trees
 
 # Tags of the words that EVALB's COLLINS.prm leaves out.
@@ -16,17 +19,50 @@ _EQUAL_LABELS = {"PRT": "ADVP"}
 Brackets = Counter[tuple[str, int, int]]
 
 
-@register_metric("bracket_f1")
+def statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Statistics:
+    """Of each sentence: brackets matched, put out and wanted; 1 if complete; 1 if malformed; tags right; words; 1.
+
+    Arguments and errors are those of `score`.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import bracket_f1
+
+        tree = "(S (NP (DT the) (NN cat)) (VP (VBZ sits)))"
+        flat = "(S (DT the) (NN cat) (VP (VBD sits)))"
+        bracket_f1.statistics([flat], [[tree]]).sums.tolist()  # [[2, 2, 3, 0, 0, 2, 3, 1]]
+        ```
+    """
+    wanted_trees = [_reference(text) for text, *_ in references]
+    # Data without tags have one for all words: that all are right says nothing.
+    tagged = any(tag != trees.UNKNOWN_TAG for tree in wanted_trees for tag in _tags(tree))
+
+    def combine(sums: np.ndarray) -> dict[str, float | int]:
+        matched, found, wanted, complete, malformed, right, words, sentences = map(round, sums.tolist())
+        scores = {
+            "bracket_f1": _share(2 * matched, found + wanted),
+            "bracket_precision": _share(matched, found),
+            "bracket_recall": _share(matched, wanted),
+            "bracket_complete_match": _share(complete, sentences),
+            "bracket_malformed": malformed,
+        }
+        return scores | ({"bracket_tagging": _share(right, words)} if tagged else {})
+
+    counts = [_counts(text, wanted) for text, wanted in zip(hypotheses, wanted_trees)]
+    return Statistics(np.array(counts, np.float64), combine)
+
+
+@register_metric("bracket_f1", statistics=statistics)
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
     """Precision, recall and F1 of labelled constituents over the whole corpus.
 
     As EVALB with COLLINS.prm: functional tags, traces, the root TOP, and punctuation (tagged ``, : `` '' .``) are left
-    out, and so are constituents that hold nothing else. PRT counts as ADVP. Tags are not scored.
+    out, and so are constituents that hold nothing else. PRT counts as ADVP. Tags count in the tagging accuracy alone.
 
     Two things differ from EVALB. The reference's tags decide which words are punctuation, so that a wrongly tagged
     comma does not make a whole sentence wrong. And a malformed output, or one with other words, counts as a tree
-    without constituents; EVALB leaves such a sentence out of the scores. Where all tags are XX, no word is known to
-    be punctuation, and all words count.
+    without constituents and with wrong tags; EVALB leaves such a sentence out of the scores. Where all tags are XX, no
+    word is known to be punctuation, and all words count.
 
     Args:
         hypotheses: trees in brackets with their words, ``(S (NP (DT the) (NN cat)) (VP (VBZ sits)))``.
@@ -34,8 +70,9 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
 
     Returns:
         ``bracket_f1``, ``bracket_precision``, ``bracket_recall``, ``bracket_complete_match`` (the share of sentences
-        whose constituents are exactly those of the reference), each from 0 to 1, and ``bracket_malformed``, the number
-        of malformed outputs.
+        whose constituents are exactly those of the reference), each from 0 to 1, ``bracket_malformed``, the number
+        of malformed outputs, and, unless all tags of the references are XX, ``bracket_tagging``, the share of words,
+        punctuation left out, with the right tag.
 
     Raises:
         DataError: a reference is not a tree.
@@ -50,29 +87,7 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         bracket_f1.score([flat], [[tree]])["bracket_f1"]  # 0.8
         ```
     """
-    matched = found_total = wanted_total = complete = malformed = 0
-    for hypothesis, (reference, *_) in zip(hypotheses, references):
-        wanted_tree = _tree(reference)
-        if wanted_tree is None:
-            raise DataError(f"reference {reference[:60]!r} is not a tree; generate the data again")
-        kept = [tag not in _LEFT_OUT_TAGS for tag in _tags(wanted_tree)]
-        found_tree = _tree(hypothesis)
-        wanted, found = brackets(wanted_tree, kept), Counter()
-        if found_tree is None or found_tree.words() != wanted_tree.words():
-            malformed += 1
-        else:
-            found = brackets(found_tree, kept)
-            complete += found == wanted
-        matched += (found & wanted).total()
-        found_total += found.total()
-        wanted_total += wanted.total()
-    return {
-        "bracket_f1": _share(2 * matched, found_total + wanted_total),
-        "bracket_precision": _share(matched, found_total),
-        "bracket_recall": _share(matched, wanted_total),
-        "bracket_complete_match": _share(complete, len(hypotheses)),
-        "bracket_malformed": malformed,
-    }
+    return statistics(hypotheses, references).scores()
 
 
 def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
@@ -108,6 +123,25 @@ def brackets(tree: trees.Tree, kept: Sequence[bool]) -> Brackets:
             if start < position and node.label not in bracket_files.TOP_LABELS:
                 found[_EQUAL_LABELS.get(node.label, node.label), start, position] += 1
     return found
+
+
+def _reference(text: str) -> trees.Tree:
+    tree = _tree(text)
+    if tree is None:
+        raise DataError(f"reference {text[:60]!r} is not a tree; generate the data again")
+    return tree
+
+
+def _counts(hypothesis: str, wanted_tree: trees.Tree) -> list[int]:
+    """What `statistics` sums, and 1 for the sentence."""
+    wanted_tags, found_tree = _tags(wanted_tree), _tree(hypothesis)
+    kept = [tag not in _LEFT_OUT_TAGS for tag in wanted_tags]
+    wanted, words = brackets(wanted_tree, kept), sum(kept)
+    if found_tree is None or found_tree.words() != wanted_tree.words():
+        return [0, 0, wanted.total(), 0, 1, 0, words, 1]
+    found = brackets(found_tree, kept)
+    right = sum(counts and tag == other for counts, tag, other in zip(kept, wanted_tags, _tags(found_tree)))
+    return [(found & wanted).total(), found.total(), wanted.total(), int(found == wanted), 0, right, words, 1]
 
 
 def _tree(text: str) -> trees.Tree | None:

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from t2t_multimodel.metrics import Scores, register_metric
+from t2t_multimodel.metrics.caption_words import words
+from t2t_multimodel.metrics.corpus_statistics import Statistics
 
 _LONGEST = 4
 _SIGMA = 6.0
 _SCALE = 10.0
-# Splits words as the Penn Treebank does, in the cases that captions have: "don't" is "do n't", "dog's" is "dog 's".
-_WORD = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:[-.,/]\w+)*")
 
 Vector = dict[tuple[str, ...], float]
 
 
-@register_metric("cider")
+def statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Statistics:
+    """The score of each caption, and 1; arguments as those of `score`.
+
+    A corpus that is drawn from the captions keeps the weights of n-grams of the whole one.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics import cider
+
+        cider.statistics(["a red ring"], [["a red ring"]]).sums.tolist()  # [[0.0, 1.0]]
+        ```
+    """
+    found = [words(text) for text in hypotheses]
+    wanted = [[words(text) for text in texts] for texts in references]
+    sums = np.stack([cider_d(found, wanted), np.ones(len(found))], axis=1)
+    return Statistics(sums, lambda totals: {"cider": float(totals[0] / totals[1])})
+
+
+@register_metric("cider", statistics=statistics)
 def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
     """CIDEr-D, from 0 to 10, the mean over all captions.
 
@@ -43,22 +60,7 @@ def score(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Sco
         cider.score(captions, [["a red ring on the grass"], ["two dogs run along a beach"]])  # {"cider": 10.0}
         ```
     """
-    found = [words(text) for text in hypotheses]
-    wanted = [[words(text) for text in texts] for texts in references]
-    return {"cider": float(cider_d(found, wanted).mean())}
-
-
-def words(text: str) -> list[str]:
-    """The lower-cased words of a caption, without punctuation.
-
-    Example:
-        ```python
-        from t2t_multimodel.metrics import cider
-
-        cider.words("A dog's ball, don't throw!")  # ["a", "dog", "'s", "ball", "do", "n't", "throw"]
-        ```
-    """
-    return _WORD.findall(text.lower())
+    return statistics(hypotheses, references).scores()
 
 
 def cider_d(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:

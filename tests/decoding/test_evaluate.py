@@ -138,6 +138,12 @@ def test_records_hold_teacher_forced_scores_and_metrics(records, run):
     assert 0 <= by_problem["mini_parsing"]["bracket_f1"] <= 1
     assert by_problem["mini_parsing"]["decoded_examples"] == 3
     assert by_problem["mini_speech"]["wer"] > 0 and by_problem["mini_speech"]["cer"] > 0
+    for record in records:
+        found = {name for name in record if name.endswith("_interval")}
+        own = {"mini_image_class": {"top1", "top5"}, "mini_parsing": {"bracket_f1"}, "mini_speech": {"wer", "cer"}}
+        assert found == {f"{name}_interval" for name in ("sequence_accuracy", *own[record["problem"]])}
+        for name in found:
+            assert record[name][0] <= record[name.removesuffix("_interval")] <= record[name][1]
     assert read_records(run) == json.loads(json.dumps(records))
 
 
@@ -154,8 +160,13 @@ def test_without_decoding_scores_are_the_same_less_the_metrics(records, mini_dat
     (record,) = evaluate(tmp_path, ["mini_parsing"], data_dir=mini_data, split="test", decode=False)
     decoded = records[1]
     assert not {"bracket_f1", "decoded_examples"} & record.keys()
+    intervals = [name for name in record if name.endswith("_interval")]
+    assert intervals == ["sequence_accuracy_interval"]
+    assert record.pop(*intervals) == decoded["sequence_accuracy_interval"]
     assert record == pytest.approx({name: decoded[name] for name in record})
-    assert read_records(tmp_path) == [record]
+    assert [read.keys() - {*intervals} for read in read_records(tmp_path)] == [record.keys()]
+    (plain,) = load(tmp_path).evaluate("mini_parsing", data_dir=mini_data, split="test", decode=False, resamples=0)
+    assert plain.keys() == record.keys()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 _PACKAGES = ("t2t_multimodel.data.generation", "t2t_multimodel.data.records", "t2t_multimodel.text")
 _MODULES = ["t2t_multimodel.data.console", "t2t_multimodel.data.metadata", "t2t_multimodel.data.storage"]
+_MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
 for _name in _PACKAGES:
     _MODULES += [f"{_name}.{entry.name}" for entry in pkgutil.iter_modules(importlib.import_module(_name).__path__)]
 _EXAMPLES = [

@@ -14,7 +14,18 @@ import pytest
 PACKAGES = ("t2t_multimodel.metrics", "t2t_multimodel.data.vocabulary")
 # Methods, which the example of their class shows, and the decorator, which every metric shows.
 WITHOUT = {"register_metric", "label_id", "encode", "encode_batch", "encode_mixed", "encode_mixed_batch"}
-WITHOUT |= {"decode", "decode_tokens", "piece", "save", "fingerprint", "add", "load"}
+WITHOUT |= {
+    "scores",
+    "example_scores",
+    "interval",
+    "decode",
+    "decode_tokens",
+    "piece",
+    "save",
+    "fingerprint",
+    "add",
+    "load",
+}
 BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 
 

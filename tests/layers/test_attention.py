@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.seeds import SeedStream
+from t2t_multimodel.observe import observing
 from tests.layer_case import check_layer, check_steps
 
 
@@ -112,3 +113,18 @@ def test_nothing_to_attend_to_is_finite(random):
 def test_bad_heads():
     with pytest.raises(ValueError, match="3 heads"):
         MultiHeadAttention(3, 8)
+
+
+def test_weights_can_be_seen_while_someone_looks():
+    attention = MultiHeadAttention(num_heads=1, depth=4, name="seen")
+    x, source = tf.random.stateless_normal([2, 3, 4], [1, 2]), tf.random.stateless_normal([2, 5, 4], [3, 4])
+    mask = tf.sequence_mask([5, 2])
+    attention(x, source, source_mask=mask)
+    for kernel in (attention.value_kernel, attention.output_kernel):
+        kernel.assign(tf.eye(4))
+    with observing() as seen:
+        y = attention(x, source, source_mask=mask)
+    (weights,) = seen.values()
+    assert list(seen) == [f"{attention.path}/weights"] and weights.shape == [2, 1, 3, 5]
+    np.testing.assert_allclose(weights[:, 0] @ source, y, atol=1e-5)
+    np.testing.assert_array_equal(weights[1, :, :, 2:], 0)

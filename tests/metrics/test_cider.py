@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from t2t_multimodel.metrics import get
-from t2t_multimodel.metrics.cider import cider_d, words
+from t2t_multimodel.metrics.caption_words import words
+from t2t_multimodel.metrics.cider import cider_d
 
 WORDS = ["a", "the", "man", "dog", "rides", "runs", "on", "with", "red", "small", "horse", "street"]
 

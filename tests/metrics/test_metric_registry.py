@@ -10,7 +10,8 @@ from t2t_multimodel.errors import DataError, UnknownNameError
 
 
 def test_names_are_those_that_problems_ask_for():
-    assert metrics.names() == ["bleu", "bracket_f1", "cer", "cider", "wer"]
+    assert metrics.names() == ["bleu", "bleu_4", "bracket_f1", "cer", "chrf", "cider", "rouge_l", "ter", "wer"]
+    assert set(metrics.names()) > metrics.ERROR_RATES
     asked = {name for problem in registry.problem_names() for name in registry.problem(problem).metrics}
     assert asked <= set(metrics.names())
 
@@ -21,7 +22,9 @@ def test_an_unknown_name_is_an_error_that_suggests_the_nearest():
 
 
 def test_scores_of_several_metrics_are_joined():
-    assert metrics.score(["wer", "cer"], ["a b"], [["a c"]]) == {"wer": 0.5, "cer": pytest.approx(1 / 3)}
+    scores = metrics.score(["wer", "cer"], ["a b"], [["a c"]])
+    assert (scores["wer"], scores["cer"]) == (0.5, pytest.approx(1 / 3))
+    assert not [name for name in scores if name.endswith("_interval")]
 
 
 @pytest.mark.parametrize("references", [[], [["a"], ["b"]], [[]]])

@@ -50,6 +50,11 @@ TINY_HPARAMS = (
     "batching.batch_tokens=256,batching.image_batch=8,batching.audio_batch_seconds=12,optimizer.warmup_steps=20"
 )
 
+SMALL = (
+    "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.kernel_sizes=3:3:3:3,"
+    "body.attention_conv_blocks=0,mixture.num_experts=0"
+)
+
 
 @pytest.fixture(scope="session")
 def tiny_hparams():
@@ -57,6 +62,12 @@ def tiny_hparams():
     from t2t_multimodel import registry
 
     return registry.hparams("multimodel_mini").override(TINY_HPARAMS)
+
+
+@pytest.fixture(scope="session")
+def small_hparams(tiny_hparams):
+    """A model that is built and traced faster still, for tests of what happens around it."""
+    return tiny_hparams.override(SMALL)
 
 
 @pytest.fixture(scope="session")

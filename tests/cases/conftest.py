@@ -21,18 +21,6 @@ def cases(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
-SMALL = (
-    "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.kernel_sizes=3:3:3:3,"
-    "body.attention_conv_blocks=0,mixture.num_experts=0"
-)
-
-
-@pytest.fixture(scope="session")
-def small_hparams(tiny_hparams):
-    """A model that is built and traced faster still, for tests of what happens around it."""
-    return tiny_hparams.override(SMALL)
-
-
 @pytest.fixture(scope="session")
 def small_run(mini_data, small_hparams, tmp_path_factory) -> pathlib.Path:
     """A text model trained for 12 steps; tests copy it."""

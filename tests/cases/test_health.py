@@ -14,8 +14,7 @@ from t2t_multimodel.errors import CheckpointError, TrainingError
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.metrics_log import append_records, read_records
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
-from tests.cases.conftest import SMALL
-from tests.conftest import TINY_HPARAMS
+from tests.conftest import SMALL, TINY_HPARAMS
 
 
 def config(data, folder, hparams, override="", **values):

@@ -14,8 +14,7 @@ import tensorflow as tf
 from t2t_multimodel.runs.metrics_log import read_records
 from t2t_multimodel.training.stop import StopOnSignal
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
-from tests.cases.conftest import SMALL
-from tests.conftest import TINY_HPARAMS
+from tests.conftest import SMALL, TINY_HPARAMS
 
 
 def config(data, folder, hparams, **values):

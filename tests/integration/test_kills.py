@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.metrics_log import read_records
+from tests.conftest import SMALL
 
 pytestmark = pytest.mark.slow
 
@@ -51,16 +52,12 @@ config = TrainConfig(
 )
 train(config, actions=[pause])
 """
-HPARAMS = (
-    "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.kernel_sizes=3:3:3:3,"
-    "body.attention_conv_blocks=0"
-)
 
 
 @pytest.fixture
 def session(mini_data, tiny_hparams):
     """Starts a trainer of a folder."""
-    hparams = tiny_hparams.override(HPARAMS).to_json()
+    hparams = tiny_hparams.override(f"{SMALL},mixture.num_experts=3").to_json()
 
     def start(folder, steps):
         command = [sys.executable, "-c", DRIVER, str(mini_data), str(folder), hparams, str(steps)]

@@ -15,13 +15,14 @@ import tensorflow as tf
 from t2t_multimodel.errors import CheckpointError, DataError, HParamsError, VocabularyError
 from t2t_multimodel.runs.metrics_log import read_records
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
-from tests.conftest import MINI_PROBLEMS, TINY_HPARAMS
+from tests.conftest import MINI_PROBLEMS, SMALL, TINY_HPARAMS
 
 
 def command(data, output, *extra):
     return [
         sys.executable, "-m", "t2t_multimodel.bin.t2t_trainer", f"--problem={','.join(MINI_PROBLEMS)}",
-        f"--data_dir={data}", f"--output_dir={output}", "--hparams_set=multimodel_mini", f"--hparams={TINY_HPARAMS}",
+        f"--data_dir={data}", f"--output_dir={output}", "--hparams_set=multimodel_mini",
+        f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3",
         "--train_steps=40", "--save_checkpoints_steps=5", "--local_eval_frequency=0", "--eval_steps=1",
         "--random_seed=3", *extra,
     ]  # fmt: skip
@@ -149,7 +150,7 @@ assert trainer.strategy.num_replicas_in_sync == replicas
 trainer.run()
 np.savez(sys.argv[3], **{{k.replace("/", "|"): v.numpy() for k, v in trainer.model.named_variables().items()}})
 """
-    hparams = tiny_hparams.override("mixture.num_experts=0,regularization.dropout=0")
+    hparams = tiny_hparams.override(f"{SMALL},mixture.num_experts=0,regularization.dropout=0")
     (tmp_path / "hparams.json").write_text(hparams.to_json())
     results = []
     for replicas in (1, 2):

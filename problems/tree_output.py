@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
+from t2t_multimodel.problems.tree_constraint import TreeConstraint
 from t2t_multimodel.text import linearization, trees
 
 
@@ -22,6 +24,10 @@ class TreeOutputMixin:
             the tree, and the number of repairs it needed.
         """
         return linearization.delinearize(tokens, linearization.split_words(inputs))
+
+    def output_constraint(self, vocabulary: AnyVocabulary) -> TreeConstraint | None:
+        """Well-formed trees with as many leaves as the input has words."""
+        return TreeConstraint.of(vocabulary)
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """The tree with its words, in brackets on one line; a malformed one is repaired."""

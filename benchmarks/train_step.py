@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
 
 from benchmarks import harness
 
@@ -87,7 +88,12 @@ def measure(options: argparse.Namespace) -> dict:
 
 
 def top_ops(bench: harness.Bench, count: int = 5) -> list[tuple[str, float]]:
-    """Kinds of ops and their share of the time that all ops took in one step, by TensorFlow's profiler.
+    """Kinds of ops and their share of the time that all ops took in one step; see `top_ops_of`."""
+    return top_ops_of(lambda: bench.step(1), count)
+
+
+def top_ops_of(call: Callable[[], object], count: int = 5) -> list[tuple[str, float]]:
+    """Kinds of ops and their share of the time that all ops took in one call, by TensorFlow's profiler.
 
     An op's time is that of the thread which ran it, waiting for the other threads' parts included.
     """
@@ -101,7 +107,7 @@ def top_ops(bench: harness.Bench, count: int = 5) -> list[tuple[str, float]]:
     space = xplane_pb2.XSpace()
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
-        bench.step(1)
+        call()
         tf.profiler.experimental.stop()
         (file,) = pathlib.Path(folder).rglob("*.xplane.pb")
         space.ParseFromString(file.read_bytes())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import BadExampleError, DecodeError
+from t2t_multimodel.problems.tree_constraint import TreeConstraint
 from t2t_multimodel.text import bracket_files, linearization, trees
 
 
@@ -36,6 +38,10 @@ class TreeOutputMixin:
             return linearization.linearize(bracket_files.parse_tree(value))
         except BadExampleError as error:
             raise DecodeError(f"the target is no tree ({error}); give one such as (S (NP (NN rain)))") from None
+
+    def output_constraint(self, vocabulary: AnyVocabulary) -> TreeConstraint | None:
+        """Well-formed trees with as many leaves as the input has words."""
+        return TreeConstraint.of(vocabulary)
 
     def present_output(self, tokens: list[str], text: str, inputs: Any) -> str:
         """The tree with its words, in brackets on one line; a malformed one is repaired."""

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel import observe
-from t2t_multimodel.kernels.products import last_axis_product, reshape_like
+from t2t_multimodel.kernels.products import last_axis_product, reshape_like, small_batched_product
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.seeds import Seed
@@ -84,7 +84,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
 
         Args:
             batch_size: rows.
-            max_length: positions that self-attention can hold; what comes after them is not attended to.
+            max_length: positions that self-attention can hold; a later one takes the place of the last.
             source: `[batch, source_time, source_depth]`, or None.
 
         Returns:
@@ -129,7 +129,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
             bias = _bias(tf.shape(x)[1], source_mask, causal=False)
             # Rows of one source are taken as positions of one row: its keys are not repeated for each beam.
             rows = tf.reshape(x, [tf.shape(keys)[0], -1, x.shape[-1]])
-            return tf.reshape(self._attend(rows, keys, values, bias, training, seed), tf.shape(x)), cache
+            return tf.reshape(self._attend(rows, keys, values, bias, training, seed, step=True), tf.shape(x)), cache
         position, length = cache["position"], cache["keys"].shape[2]
         keys, values = (
             _write(kept, new, position) for kept, new in zip((cache["keys"], cache["values"]), self._keys_and_values(x))
@@ -137,7 +137,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
         reach = position[:, tf.newaxis] + tf.range(tf.shape(x)[1])  # [batch, time]: the last slot that each attends to
         hidden = tf.range(length) > reach[:, :, tf.newaxis]
         bias = tf.cast(hidden, tf.float32)[:, tf.newaxis] * _MASKED  # [batch, 1, time, max_length]
-        y = self._attend(x, keys, values, bias, training, seed)
+        y = self._attend(x, keys, values, bias, training, seed, step=True)
         return y, {"keys": keys, "values": values, "position": position + tf.shape(x)[1]}
 
     def _keys_and_values(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -147,16 +147,20 @@ class MultiHeadAttention(ExplicitMaskLayer):
         # Outside of `call`, as in `init_cache`, Keras does not cast variables.
         return tf.cast(tf.convert_to_tensor(kernel), self.compute_dtype)
 
-    def _attend(self, x, keys, values, bias, training, seed):
+    def _attend(self, x, keys, values, bias, training, seed, step=False):
         # Scaling the kernel costs less than scaling the queries or the logits.
         scaled = tf.convert_to_tensor(self.query_kernel) * (self.depth // self.num_heads) ** -0.5
         queries = self._heads(x, scaled)
-        logits = tf.matmul(queries, keys, transpose_b=True)  # [batch, heads, time, source_time]
-        logits = tf.cast(logits, tf.float32)
-        weights = tf.nn.softmax(logits if bias is None else logits + bias)
+        product = small_batched_product if step else _product
+        logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
+        logits = logits if bias is None else logits + bias
+        # oneDNN's softmax needs three times as long for a step's few numbers.
+        weights = tf.exp(tf.nn.log_softmax(logits)) if step else tf.nn.softmax(logits)
         observe.show(self.path, "weights", weights)
         weights = self.drop(tf.cast(weights, values.dtype), training=training, seed=seed)
-        mixed = tf.transpose(tf.matmul(weights, values), [0, 2, 1, 3])  # [batch, time, heads, head_depth]
+        mixed = product(weights, values)
+        if x.shape[1] != 1:
+            mixed = tf.transpose(mixed, [0, 2, 1, 3])  # [batch, time, heads, head_depth]
         rows = tf.reshape(mixed, [-1, self.depth])
         return reshape_like(tf.matmul(rows, tf.convert_to_tensor(self.output_kernel)), x)
 
@@ -164,6 +168,8 @@ class MultiHeadAttention(ExplicitMaskLayer):
         """`[batch, time, depth]` to `[batch, heads, time, head_depth]`."""
         shape = tf.shape(x)
         rows = last_axis_product(x, kernel)
+        if x.shape[1] == 1:  # the same memory
+            return tf.reshape(rows, [-1, self.num_heads, 1, self.depth // self.num_heads])
         split = tf.reshape(rows, [shape[0], shape[1], self.num_heads, self.depth // self.num_heads])
         return tf.transpose(split, [0, 2, 1, 3])
 
@@ -182,6 +188,10 @@ class MultiHeadAttention(ExplicitMaskLayer):
         }
 
 
+def _product(x: tf.Tensor, y: tf.Tensor, transpose: bool = False) -> tf.Tensor:
+    return tf.matmul(x, y, transpose_b=transpose)
+
+
 def _bias(time: tf.Tensor, mask: tf.Tensor | None, causal: bool) -> tf.Tensor | None:
     """What to add to the logits, broadcastable to `[batch, heads, time, source_time]`, or None."""
     bias = None
@@ -198,9 +208,16 @@ def _write(kept: tf.Tensor, new: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
     """Writes `new` `[batch, heads, time, depth]` into `kept` `[batch, heads, max_length, depth]`, each row from its
     position `[batch]` on. All shapes are static where those of the arguments are.
     """
-    offset = tf.range(kept.shape[2]) - position[:, tf.newaxis]  # [batch, max_length]
-    time = tf.shape(new)[2]
+    length, time = kept.shape[2], tf.shape(new)[2]
+    if new.shape[2] == 1:
+        # In place where nothing else holds the tensor, as in a loop.
+        heads, depth = kept.shape[1], kept.shape[3]
+        first = tf.range(tf.shape(kept)[0] * heads) * length
+        slots = first + tf.repeat(tf.minimum(position, length - 1), heads)
+        rows = tf.reshape(kept, [-1, depth])
+        rows = tf.tensor_scatter_nd_update(rows, slots[:, tf.newaxis], tf.reshape(new, [-1, depth]))
+        return tf.ensure_shape(tf.reshape(rows, [-1, heads, length, depth]), kept.shape)
+    offset = tf.range(length) - position[:, tf.newaxis]  # [batch, max_length]
     inside = (offset >= 0) & (offset < time)
-    if new.shape[2] != 1:
-        new = tf.gather(new, tf.clip_by_value(offset, 0, time - 1), axis=2, batch_dims=1)
+    new = tf.gather(new, tf.clip_by_value(offset, 0, time - 1), axis=2, batch_dims=1)
     return tf.where(inside[:, tf.newaxis, :, tf.newaxis], new, kept)

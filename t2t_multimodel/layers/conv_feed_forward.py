@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_1d_step
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d
 from t2t_multimodel.kernels.products import apply_mask, last_axis_product
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
-from t2t_multimodel.layers.separable_conv import Cache, check_padding, conv_cache
+from t2t_multimodel.layers.separable_conv import Cache, check_padding, conv_cache, conv_steps
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")
@@ -68,15 +68,15 @@ class ConvFeedForward(ExplicitMaskLayer):
         return centre + keras.initializers.RandomNormal(0.0, 0.1)(shape, dtype=dtype)
 
     def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
-        """``inputs``: the last inputs, `[batch, kernel_size - 1, filters]`."""
+        """``phase_0``: the last inputs, `[batch, kernel_size - 1, filters]`."""
         return conv_cache(batch_size, self.kernel_size, 1, self.filters, self.padding, self.compute_dtype)
 
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, cache: Cache | None = None):
         x, kernel = apply_mask(x, mask), tf.convert_to_tensor(self.depthwise_kernel)
         if cache is None:
             return self._feed_forward(depthwise_conv_1d(x, kernel, padding=self.padding))
-        y, inputs = depthwise_conv_1d_step(x, cache["inputs"], kernel)
-        return self._feed_forward(y), {"inputs": inputs}
+        y, cache = conv_steps(x, cache, kernel)
+        return self._feed_forward(y), cache
 
     def _feed_forward(self, x: tf.Tensor) -> tf.Tensor:
         return last_axis_product(tf.nn.relu(last_axis_product(x, self.wide_kernel)), self.narrow_kernel)

@@ -69,7 +69,7 @@ class ConvStep(ExplicitMaskLayer):
         self.built = True
 
     def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
-        """``inputs``: the last inputs after the ReLU, `[batch, (kernel_size - 1) * dilation, depth]`."""
+        """The last inputs after the ReLU, as `conv_cache` keeps them."""
         return self.conv.init_cache(batch_size)
 
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, cache: Cache | None = None):

@@ -32,15 +32,49 @@ def conv_cache(
 ) -> Cache:
     """The cache of a causal convolution before its first input: its last inputs, which are zero.
 
+    A dilated convolution sees every `dilation`-th input. They are kept in that many tensors, of which a step touches
+    one; the others change their names alone.
+
     Returns:
-        ``inputs`` `[batch, (kernel_size - 1) * dilation, depth]`.
+        ``phase_0``, of the inputs that the next output sees, to ``phase_{dilation - 1}``, each
+        `[batch, kernel_size - 1, depth]`.
 
     Raises:
         ValueError: the convolution is not causal.
     """
     if padding != "causal":
         raise ValueError(f"a convolution with padding {padding!r} sees later inputs; a cache needs padding 'causal'")
-    return {"inputs": tf.zeros([batch_size, (kernel_size - 1) * dilation, depth], dtype)}
+    return {f"phase_{i}": tf.zeros([batch_size, kernel_size - 1, depth], dtype) for i in range(dilation)}
+
+
+def conv_steps(x: tf.Tensor, cache: Cache, kernel: tf.Tensor) -> tuple[tf.Tensor, Cache]:
+    """A causal depthwise convolution at new positions.
+
+    Args:
+        x: new inputs, `[batch, new, depth]`.
+        cache: of `conv_cache`; as many phases as the dilation.
+        kernel: `[kernel_size, 1, depth, 1]`.
+
+    Returns:
+        `[batch, new, depth]` and the next cache.
+
+    Example:
+
+        cache = conv_cache(2, kernel_size=3, dilation=2, depth=4, padding="causal", dtype="float32")
+        y, cache = conv_steps(tf.ones([2, 1, 4]), cache, tf.ones([3, 1, 4, 1]))
+    """
+    phases = [cache[f"phase_{i}"] for i in range(len(cache))]
+    if x.shape[1] == 1:
+        y, newest = depthwise_conv_1d_step(x, phases[0], kernel)
+        phases = [*phases[1:], newest]
+    else:
+        before = tf.stack(phases, axis=2)  # in the order of time: [batch, kernel_size - 1, dilation, depth]
+        split = before.shape
+        before = tf.reshape(before, [-1, split[1] * split[2], split[3]])
+        y, before = depthwise_conv_1d_step(x, before, kernel, len(phases))
+        phases = tf.unstack(tf.reshape(before, [-1, *split[1:]]), axis=2)
+        phases = [tf.ensure_shape(phase, cache["phase_0"].shape) for phase in phases]
+    return y, {f"phase_{i}": phase for i, phase in enumerate(phases)}
 
 
 def _depthwise_initializer(*kernel_size: int) -> keras.initializers.Initializer:
@@ -100,7 +134,7 @@ class SeparableConv1D(ExplicitMaskLayer):
         self.built = True
 
     def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
-        """``inputs``: the last inputs, `[batch, (kernel_size - 1) * dilation, depth]`; the layer must be built."""
+        """The last inputs, as `conv_cache` keeps them; the layer must be built."""
         depth = self.depthwise_kernel.shape[2]
         return conv_cache(batch_size, self.kernel_size, self.dilation, depth, self.padding, self.compute_dtype)
 
@@ -108,8 +142,8 @@ class SeparableConv1D(ExplicitMaskLayer):
         x, kernel = apply_mask(x, mask), tf.convert_to_tensor(self.depthwise_kernel)
         if cache is None:
             return last_axis_product(depthwise_conv_1d(x, kernel, self.dilation, self.padding), self.pointwise_kernel)
-        y, inputs = depthwise_conv_1d_step(x, cache["inputs"], kernel, self.dilation)
-        return last_axis_product(y, self.pointwise_kernel), {"inputs": inputs}
+        y, cache = conv_steps(x, cache, kernel)
+        return last_axis_product(y, self.pointwise_kernel), cache
 
     def compute_output_shape(self, x_shape, cache_shape=None):
         """`[batch, time, filters]`; with a cache also its shape."""

@@ -18,6 +18,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("eval_steps", 0, "Batches of teacher-forced scores; 0 takes the whole split.", lower_bound=0)
     flags.DEFINE_bool("decode", True, "Decode, and score by the tasks' metrics.")
     flags.DEFINE_integer("decode_examples", 200, "Inputs that are decoded; 0 takes all.", lower_bound=0)
+    flags.DEFINE_string("metrics", "", "Metrics beside the problems' own, comma-separated, such as meteor.")
     flags.DEFINE_integer(
         "bootstrap_resamples", 1000, "Corpora drawn for 95% intervals of the scores; 0: no intervals.", lower_bound=0
     )
@@ -48,6 +49,7 @@ def main(_) -> None:
         decode=FLAGS.decode,
         decode_examples=FLAGS.decode_examples,
         decode_hparams=decode_hparams,
+        extra_metrics=[name for name in FLAGS.metrics.split(",") if name],
         resamples=FLAGS.bootstrap_resamples,
         strict=FLAGS.strict,
         log_dir=FLAGS.output_dir,

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from t2t_multimodel import paths, registry
+from t2t_multimodel import metrics, paths, registry
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.data.problem import SPLITS
@@ -138,6 +138,7 @@ class TrainedModel:
         decode: bool = True,
         decode_examples: int = 200,
         decode_hparams: DecodeHParams | None = None,
+        extra_metrics: Sequence[str] = (),
         resamples: int = RESAMPLES,
         strict: bool = False,
         log_dir: str | os.PathLike | None = None,
@@ -154,6 +155,7 @@ class TrainedModel:
             decode: also decodes and scores by the problems' metrics.
             decode_examples: inputs that are decoded; 0 takes all.
             decode_hparams: how to search.
+            extra_metrics: names of metrics beside the problems' own, for what is decoded to text.
             resamples: corpora drawn for the 95% bootstrap intervals, seeded by 0; 0 leaves them out.
             strict: damaged records are fatal.
             log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing.
@@ -170,6 +172,8 @@ class TrainedModel:
             raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}; give one of them")
         names = registry.expand_problems(problem) if isinstance(problem, str) else list(problem)
         data_dir = paths.resolve(data_dir)
+        for name in extra_metrics:
+            metrics.get(name)  # an unknown name is told before the work
         tasks, run, records, reports = self._run.manifest.tasks(names), self._run, [], []
         self.check_data(data_dir, names)
         evaluator = Evaluator(run.model, data_dir, split, seed=run.manifest.seed, strict=strict)
@@ -181,15 +185,15 @@ class TrainedModel:
             if resamples:
                 record |= _share_intervals(record, resamples)
             index = RecordIndex.load_or_build(data_dir, task.name, split, sides=task.problem.record_sides)
-            scored, decoded = task.problem.metrics and task.problem.targets.autoregressive, []
+            scored, decoded = _metrics(task, extra_metrics), []
             if decode and (scored or report is not None):
                 decoded = self._decode(task, index, decode_examples, decode_hparams)
             if decoded and scored:
-                record |= score_decoded(task.problem.metrics, decoded, resamples=resamples)
+                record |= score_decoded(scored, decoded, resamples=resamples)
             if log_dir is not None:
                 _log(paths.resolve(log_dir), record)
             if report is not None:
-                reports.append(collect(run, task, record, index, decoded, examples=report_examples))
+                reports.append(collect(run, task, record, index, decoded, scored, examples=report_examples))
             records.append(record)
         if not records:
             raise DataError(f"no problem has a {split} split in {data_dir}; give another split")
@@ -202,6 +206,11 @@ class TrainedModel:
         search = ProblemSearch(run.model, task, hparams or DecodeHParams(), run.vocabulary)
         names = run.label_names.get(task.name, ())
         return decode_split(search, run.vocabulary, index, limit=limit or None, label_names=names)
+
+
+def _metrics(task: Task, extra: Sequence[str]) -> tuple[str, ...]:
+    """The metrics of what is decoded; none for classes."""
+    return tuple(dict.fromkeys((*task.problem.metrics, *extra))) if task.problem.targets.autoregressive else ()
 
 
 # Of these scores each example is right or wrong.

@@ -19,7 +19,7 @@ def test_the_table_lists_the_metrics():
 def test_the_keys_beside_a_metric_are_those_it_gives():
     tree = "(S (NP (DT a) (NN ring)) (VP (VBZ is)))"
     for name, others in re.findall(r"^\| `(\w+)`(?:, lower is better)? \| (.*?) ?\|", PAGE, re.M):
-        if name in metrics.names():
+        if name in metrics.names() and name != "meteor":  # it takes long to start
             found = metrics.get(name)([tree], [[tree]])
             assert {name, *re.findall(r"`(\w+)`", others)} == set(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Splits words as the Penn Treebank does, in the cases that captions have: "don't" is "do n't", "dog's" is "dog 's".
-_WORD = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:[-.,/]\w+)*")
+_WORD = re.compile(r"\w+?(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\w+(?:[-.,/]\w+|(?<=\d):\d+)*")
 
 
 def words(text: str) -> list[str]:

@@ -32,6 +32,7 @@ def collect(
     record: dict[str, Any],
     index: RecordIndex,
     decoded: Sequence[DecodedInput],
+    names: Sequence[str] = (),
     *,
     examples: int = 3,
 ) -> ProblemReport:
@@ -43,33 +44,36 @@ def collect(
         record: of its evaluation.
         index: of the evaluated split.
         decoded: of `decode_split`; may be empty.
+        names: of the metrics that they were scored by.
         examples: best and worst ones that are shown, each.
     """
     problem, classes = task.problem, not task.problem.targets.autoregressive
-    names = tuple(run.label_names.get(task.name, ())) if classes else ()
+    labels = tuple(run.label_names.get(task.name, ())) if classes else ()
     confusion = None
     if classes and decoded:
         wanted = [one.targets[0][0] for one in decoded]
         confusion = confusion_matrix([one.ids[0] for one in decoded], wanted, problem.targets.num_ids(0))
-        names = names if len(names) == len(confusion) else tuple(map(str, range(len(confusion))))
-    ranked_by, order, scores = _ranking(task, decoded)
+        labels = labels if len(labels) == len(confusion) else tuple(map(str, range(len(confusion))))
+    ranked_by, order, scores = _ranking(task, decoded, names)
     shown = min(examples, (len(order) + 1) // 2)
     chosen = [*order[:shown], *order[len(order) - min(shown, len(order) - shown) :][::-1]]
     details = _show(run, task, index, [decoded[i] for i in chosen], [scores[i] for i in chosen])
     return ProblemReport(
         record=record,
-        metrics=problem.metrics,
+        metrics=tuple(names),
         ranked_by=ranked_by,
         best=tuple(details[:shown]),
         worst=tuple(details[shown:]),
-        trees="bracket_f1" in problem.metrics,
+        trees="bracket_f1" in names,
         confusion=confusion,
-        class_names=names,
+        class_names=labels,
         loads=expert_loads(run.model, task, index, range(min(len(index), _LOAD_EXAMPLES))),
     )
 
 
-def _ranking(task: Task, decoded: Sequence[DecodedInput]) -> tuple[str | None, list[int], list[float]]:
+def _ranking(
+    task: Task, decoded: Sequence[DecodedInput], names: Sequence[str]
+) -> tuple[str | None, list[int], list[float]]:
     """The score that examples are told by, their order by it, best first, and their scores."""
     if not decoded:
         return None, [], []
@@ -79,14 +83,15 @@ def _ranking(task: Task, decoded: Sequence[DecodedInput]) -> tuple[str | None, l
         signed = [np.exp(one.score) * (1 if hit else -1) for one, hit in zip(decoded, right)]
         return "top1", sorted(range(len(decoded)), key=lambda i: -signed[i]), right
     outputs, references = [one.output for one in decoded], [one.references for one in decoded]
-    for name in sorted(task.problem.metrics, key=lambda name: name not in _RANKED_BY):
+    for name in sorted(names, key=lambda name: name not in _RANKED_BY):
         statistics = metrics.statistics(name, outputs, references)
         if statistics is not None:
             scores, sign = statistics.example_scores(name), 1 if name in metrics.ERROR_RATES else -1
             # Of equal ones, the one that the model is surer of.
             order = sorted(range(len(decoded)), key=lambda i: (sign * scores[i], -decoded[i].score))
             return name, order, scores
-    return None, [], []
+    scores = [one.score for one in decoded]
+    return "log_probability", sorted(range(len(decoded)), key=lambda i: -scores[i]), scores
 
 
 def _show(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.input.parsing import RecordParser
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.model import MultiModel
@@ -28,16 +29,22 @@ def expert_loads(model: MultiModel, task: Task, index: RecordIndex, rows: Sequen
         ``encoder`` and, unless targets are classes, ``decoder``: shares of the tokens' choices `[experts]`, of sum 1.
         A body without mixtures gives none.
     """
-    problem, parse = task.problem, RecordParser(task.problem, model.hparams.modalities)
-    sums: dict[str, np.ndarray] = {}
+    parse, sums = RecordParser(task.problem, model.hparams.modalities), {}
     # Rows of near lengths together: padding reaches no expert, but costs time.
     ordered = sorted(rows, key=lambda row: (int(index.input_length[row]), row))
-    for start in range(0, len(ordered), _BATCH):
-        batch = parse(tf.constant(index.read(ordered[start : start + _BATCH])))
-        encoded = model.encode(problem.inputs, batch)
-        loads = {"encoder": encoded.load}
-        if problem.targets.autoregressive:
-            _, _, loads["decoder"] = model.decode(problem.targets, encoded, batch["targets"], tf.constant(task.command))
-        for name, load in loads.items():
-            sums[name] = sums.get(name, 0.0) + load.numpy().astype(np.float64)
+    with progress(f"{task.name}: experts", "examples", len(ordered)) as bar:
+        for start in range(0, len(ordered), _BATCH):
+            chosen = ordered[start : start + _BATCH]
+            for name, load in _loads(model, task, parse(tf.constant(index.read(chosen)))).items():
+                sums[name] = sums.get(name, 0.0) + load.numpy().astype(np.float64)
+            bar.update(len(chosen))
     return {name: load / max(load.sum(), 1.0) for name, load in sums.items() if load.size}
+
+
+def _loads(model: MultiModel, task: Task, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Tokens that each expert of each mixture gets in a batch."""
+    targets, encoded = task.problem.targets, model.encode(task.problem.inputs, batch)
+    loads = {"encoder": encoded.load}
+    if targets.autoregressive:
+        _, _, loads["decoder"] = model.decode(targets, encoded, batch["targets"], tf.constant(task.command))
+    return loads

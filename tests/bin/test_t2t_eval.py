@@ -22,6 +22,9 @@ def test_scores_are_printed_and_appended(mini_data, mini_run, tmp_path):
         "--eval_steps=1",
         "--decode_examples=2",
         "--decode_hparams=batch_size=2,extra_length=2",
+        f"--report={tmp_path / 'report'}",
+        "--report_examples=1",
+        "--bootstrap_resamples=20",
     )
     assert done.returncode == 0, done.stderr
     header, _, line = done.stdout.splitlines()
@@ -30,6 +33,10 @@ def test_scores_are_printed_and_appended(mini_data, mini_run, tmp_path):
     after = (output_dir / "metrics.jsonl").read_text()
     assert after.startswith(before)
     (record,) = map(json.loads, after[len(before) :].splitlines())
+    report = json.loads((tmp_path / "report/report.json").read_text())
+    assert [one["record"] for one in report["problems"]] == [record] and len(report["problems"][0]["best"]) == 1
+    assert record["bracket_f1_interval"][0] <= record["bracket_f1"] <= record["bracket_f1_interval"][1]
+    assert (tmp_path / "report/page.html").exists() and "mini_parsing" in (tmp_path / "report/report.txt").read_text()
     assert record["decoded_examples"] == 2 and record["split"] == "test" and record["step"] == 12
 
 
@@ -46,4 +53,6 @@ def test_errors_are_one_line(tmp_path):
 
 def test_help_names_the_flags():
     done = run("--help")
-    assert done.returncode == 0 and all(flag in done.stdout for flag in ("--split", "--decode_examples", "--problem"))
+    assert done.returncode == 0 and all(
+        flag in done.stdout for flag in ("--split", "--decode_examples", "--problem", "--report")
+    )

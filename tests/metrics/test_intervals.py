@@ -8,10 +8,12 @@ from t2t_multimodel.metrics.corpus_statistics import Statistics, resampled_sums,
 
 HYPOTHESES = ["the cat sat on the mat", "a dog ran", "she reads a small book", "it is a red ring", "no"] * 4
 REFERENCES = [["the cat sat on a mat"], ["the dog ran away"], ["she reads a book"], ["it is a red ring"], ["yes"]] * 4
+# METEOR is a program that gives scores alone.
+NAMES = [name for name in metrics.names() if name != "meteor"]
 TREES = ["(S (NP (DT the) (NN cat)) (VP (VBZ sits)))", "(S (DT the) (NN cat) (VP (VBZ sits)))", "(S (NP"] * 4
 
 
-@pytest.mark.parametrize("name", metrics.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_sums_of_drawn_examples_score_as_those_examples_do(name):
     hypotheses, references = HYPOTHESES, REFERENCES
     if name == "bracket_f1":
@@ -30,7 +32,7 @@ def test_sums_of_drawn_examples_score_as_those_examples_do(name):
     assert statistics.example_scores(name)[1] == pytest.approx(one)
 
 
-@pytest.mark.parametrize("name", [name for name in metrics.names() if name != "bracket_f1"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "bracket_f1"])
 def test_intervals_hold_the_score_and_repeat(name):
     scores = metrics.score([name], HYPOTHESES, REFERENCES, resamples=300)
     low, high = scores[f"{name}_interval"]

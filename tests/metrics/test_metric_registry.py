@@ -10,7 +10,18 @@ from t2t_multimodel.errors import DataError, UnknownNameError
 
 
 def test_names_are_those_that_problems_ask_for():
-    assert metrics.names() == ["bleu", "bleu_4", "bracket_f1", "cer", "chrf", "cider", "rouge_l", "ter", "wer"]
+    assert metrics.names() == [
+        "bleu",
+        "bleu_4",
+        "bracket_f1",
+        "cer",
+        "chrf",
+        "cider",
+        "meteor",
+        "rouge_l",
+        "ter",
+        "wer",
+    ]
     assert set(metrics.names()) > metrics.ERROR_RATES
     asked = {name for problem in registry.problem_names() for name in registry.problem(problem).metrics}
     assert asked <= set(metrics.names())

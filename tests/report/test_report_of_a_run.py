@@ -12,10 +12,14 @@ from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split
+from t2t_multimodel.model import MultiModel
+from t2t_multimodel.observe import observing
+from t2t_multimodel.report.attention import read_attention
 from t2t_multimodel.report.collect import collect
 from t2t_multimodel.report.expert_loads import expert_loads
 from t2t_multimodel.runs.load import load_run
 
+METRICS = ["bracket_f1"]
 PROBLEMS = ["mini_image_class", "mini_parsing", "mini_speech"]
 HPARAMS = DecodeHParams(batch_size=4, extra_length=3)
 
@@ -42,6 +46,7 @@ def report_dir(mini_run, mini_data, tmp_path_factory):
         split="test",
         decode_examples=5,
         decode_hparams=HPARAMS,
+        extra_metrics=["chrf"],
         report=folder,
         report_examples=2,
     )
@@ -53,6 +58,7 @@ def test_the_files_hold_all_problems(report_dir):
     found = json.loads((report_dir / "report.json").read_text())
     assert [one["record"] for one in found["problems"]] == json.loads((report_dir / "records.json").read_text())
     classes, trees, speech = found["problems"]
+    assert "chrf_interval" in trees["record"] and "chrf" not in classes["record"]
     assert [one["ranked_by"] for one in found["problems"]] == ["top1", "bracket_f1", "wer"]
     assert sum(count for *_, count in classes["confusion"]["wanted_predicted_count"]) == 5
     assert all(len(one[kind]) == 2 for one in found["problems"] for kind in ("best", "worst"))
@@ -73,7 +79,7 @@ def test_the_page_shows_pictures_sound_trees_attention_and_experts(report_dir):
 
 def test_attention_is_of_each_output_id_over_the_whole_source(run, parsing):
     task, index, decoded = parsing
-    report = collect(run, task, {}, index, decoded, examples=2)
+    report = collect(run, task, {}, index, decoded, METRICS, examples=2)
     for shown in (*report.best, *report.worst):
         found, (one,) = shown.attention, [one for one in decoded if one.row == shown.row]
         assert found.weights.shape == (len(one.ids), len(found.sources)) and found.grid is None
@@ -87,12 +93,14 @@ def test_best_and_worst_are_told_by_the_score_of_each_example(run, parsing):
     changed = [*decoded]
     for at in (1, 6):
         changed[at].output = changed[at].references[0]
-    report = collect(run, task, {}, index, changed, examples=2)
+    report = collect(run, task, {}, index, changed, METRICS, examples=2)
     assert {shown.row for shown in report.best} == {1, 6} and [shown.score for shown in report.best] == [1, 1]
     assert {shown.row for shown in report.worst}.isdisjoint({1, 6}) and report.worst[0].score <= report.worst[1].score
-    few = collect(run, task, {}, index, changed[:3], examples=3)
+    few = collect(run, task, {}, index, changed[:3], METRICS, examples=3)
     assert len(few.best) == 2 and len(few.worst) == 1
     assert {shown.row for shown in (*few.best, *few.worst)} == {0, 1, 2}
+    by_model = collect(run, task, {}, index, decoded, examples=1)
+    assert by_model.ranked_by == "log_probability" and by_model.best[0].score == max(one.score for one in decoded)
     none = collect(run, task, {}, index, [])
     assert (none.ranked_by, none.best, none.worst) == (None, (), ()) and none.loads
 
@@ -122,3 +130,23 @@ def test_classes_are_decoded_with_their_names(run, mini_data):
     report = collect(run, task, {}, index, decoded)
     assert report.confusion.sum() == len(decoded) == 8
     assert np.trace(report.confusion) == sum(one.output == one.references[0] for one in decoded)
+
+
+@pytest.mark.parametrize("form", ["paper", "plus"])
+def test_attention_is_the_mean_over_all_layers_of_both_bodies(form, run, parsing, tiny_hparams):
+    task, index, decoded = parsing
+    hparams = tiny_hparams.override(f"body.form={form}")
+    specs = [task.problem.inputs, task.problem.targets]
+    model = MultiModel(hparams, vocab_size=run.vocabulary.size, specs=specs)
+    features = RecordParser(task.problem, hparams.modalities)(tf.constant(index.read([decoded[0].row])))
+    ids = decoded[0].targets[0]
+    found = read_attention(model, task, features, ids, run.vocabulary)
+    with observing() as seen:
+        encoded = model.encode(task.problem.inputs, features)
+        model.decode(task.problem.targets, encoded, tf.constant([ids]), tf.constant(task.command))
+    own = {path: value for path, value in seen.items() if "source_attention" in path}
+    # The paper's mixer has one attention block.
+    assert len(own) == hparams.body.decoder_blocks + (hparams.body.mixer_blocks if form == "plus" else 1)
+    np.testing.assert_allclose(found.weights, np.mean([value[0] for value in own.values()], axis=(0, 1)), atol=1e-6)
+    assert found.weights.std(axis=0).max() > 1e-4
+    assert read_attention(model, task, features, [], run.vocabulary) is None

@@ -108,7 +108,9 @@ def compared_with_peer(options: argparse.Namespace, bench: DecodeBench, batch: i
         command = [options.peer_python, options.peer_script, "--hparams_set", options.hparams_set, "--mode", "decode"]
         command += ["--batch", str(batch), "--src_len", str(options.source), "--tgt_len", str(length)]
         command += ["--vocab", str(options.vocab), "--reps", str(options.repeats)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # TensorFlow 2 leaves settings in the environment that the peer's TensorFlow would follow.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TF")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
         try:
             theirs = json.loads(done.stdout.strip().splitlines()[-1])["out_tokens_per_s"]
         except (IndexError, ValueError, KeyError):

@@ -94,7 +94,7 @@ def late_over_early(options: argparse.Namespace, bench: DecodeBench, batch: int)
     """The time of a token late in an output over that of an early one, in the same trace."""
     if options.late:
         late, early = bench.token_times(batch, [options.late, options.early])
-        name = f"token {options.late} over token {options.early}"
+        name = f"token {options.late} over token {options.early}, processor time"
         yield {"batch": batch, "length": options.late, "measure": name, "value": late / early}
 
 
@@ -108,7 +108,9 @@ def compared_with_peer(options: argparse.Namespace, bench: DecodeBench, batch: i
         command = [options.peer_python, options.peer_script, "--hparams_set", options.hparams_set, "--mode", "decode"]
         command += ["--batch", str(batch), "--src_len", str(options.source), "--tgt_len", str(length)]
         command += ["--vocab", str(options.vocab), "--reps", str(options.repeats)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # TensorFlow 2 leaves settings in the environment that the peer's TensorFlow would follow.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TF")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=clean)
         try:
             theirs = json.loads(done.stdout.strip().splitlines()[-1])["out_tokens_per_s"]
         except (IndexError, ValueError, KeyError):
@@ -180,17 +182,18 @@ class DecodeBench:
         return lambda: search(features, tf.constant(0), lengths, [{}], tf.zeros([batch, 0])).ids.numpy()
 
     def token_times(self, batch: int, positions: list[int]) -> list[float]:
-        """Seconds of the token at each position: differences of searches that end 16 tokens before and after it.
+        """Processor seconds of the token at each position: searches that end 16 tokens after it less those before it.
 
-        All run the trace whose cache holds the last of them.
+        All run the trace whose cache holds the last of them. The difference of two long times drowns in a machine's
+        other work, so it is that of the least processor times.
         """
         rounded, around, taken = max(positions) + 16, 16, []
         for position in positions:
             calls = [self._call(batch, position + shift, 1, rounded) for shift in (-around, around)]
             for call in calls:
                 call()
-            pairs = [[_seconds(call) for call in calls] for _ in range(max(3, self.options.repeats))]
-            taken.append(statistics.median(after - before for before, after in pairs) / (2 * around))
+            before, after = (min(_processor_s(call) for _ in range(max(3, self.options.repeats))) for call in calls)
+            taken.append((after - before) / (2 * around))
         return taken
 
     def step_bytes(self, batch: int) -> int:
@@ -258,3 +261,10 @@ def _seconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
+
+
+def _processor_s(call: Callable[[], object]) -> float:
+    """Seconds that all threads of this process spend in a call."""
+    began = time.process_time()
+    call()
+    return time.process_time() - began

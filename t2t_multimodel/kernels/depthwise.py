@@ -84,7 +84,8 @@ def depthwise_conv_1d_step(
     """
     window = tf.concat([before, x], 1)
     if x.shape[1] == 1:
-        y = tf.reduce_sum(window[:, ::dilation] * kernel[:, 0, :, 0], 1, keepdims=True)
+        seen = window if dilation == 1 else window[:, ::dilation]
+        y = tf.reduce_sum(seen * tf.reshape(kernel, kernel.shape[0::2]), 1, keepdims=True)
     else:
         y = depthwise_conv_1d(window, kernel, dilation, "causal")[:, before.shape[1] :]
     time = tf.shape(x)[1] if x.shape[1] is None else x.shape[1]

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel import observe
-from t2t_multimodel.kernels.products import last_axis_product, reshape_like, small_batched_product
+from t2t_multimodel.kernels.products import last_axis_product, reshape_like, small_batched_product, small_softmax
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.seeds import Seed
@@ -154,8 +154,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
         product = small_batched_product if step else _product
         logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
         logits = logits if bias is None else logits + bias
-        # oneDNN's softmax needs three times as long for a step's few numbers.
-        weights = tf.exp(tf.nn.log_softmax(logits)) if step else tf.nn.softmax(logits)
+        weights = (small_softmax if step else tf.nn.softmax)(logits)
         observe.show(self.path, "weights", weights)
         weights = self.drop(tf.cast(weights, values.dtype), training=training, seed=seed)
         mixed = product(weights, values)
@@ -210,9 +209,9 @@ def _write(kept: tf.Tensor, new: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
     """
     length, time = kept.shape[2], tf.shape(new)[2]
     if new.shape[2] == 1:
-        # In place where nothing else holds the tensor, as in a loop.
+        # In place where nothing else holds the tensor, as in a loop: nothing but the update may read it.
         heads, depth = kept.shape[1], kept.shape[3]
-        first = tf.range(tf.shape(kept)[0] * heads) * length
+        first = tf.range(tf.size(position) * heads) * length
         slots = first + tf.repeat(tf.minimum(position, length - 1), heads)
         rows = tf.reshape(kept, [-1, depth])
         rows = tf.tensor_scatter_nd_update(rows, slots[:, tf.newaxis], tf.reshape(new, [-1, depth]))

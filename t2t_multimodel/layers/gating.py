@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.products import small_softmax
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.seeds import Seed, draw
 
@@ -114,9 +115,7 @@ class NoisyTopKGate(ExplicitMaskLayer):
             noise = tf.random.stateless_normal(tf.shape(clean), draw(seed, self.seed_generator))
             logits = clean + stddev * noise
         top_values, top_indices = tf.math.top_k(logits, min(self.k + 1, self.num_experts))
-        # In inference without oneDNN's softmax, which needs three times as long for a step's few numbers.
-        top = top_values[:, : self.k]
-        gates = tf.nn.softmax(top) if training else tf.exp(tf.nn.log_softmax(top))
+        gates = (tf.nn.softmax if training else small_softmax)(top_values[:, : self.k])
         indices = top_indices[:, : self.k]
         weights = tf.ones(tf.shape(x)[:1]) if mask is None else tf.cast(mask, tf.float32)
         importance = self._sum_by_expert(gates * weights[:, tf.newaxis], indices)

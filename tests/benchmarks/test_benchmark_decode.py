@@ -21,7 +21,7 @@ def test_the_table_and_its_json(capsys, tmp_path):
         "greedy, tokens a second",
         "weights a step, MB",
         "share of the memory's limit",
-        "token 40 over token 20",
+        "token 40 over token 20, processor time",
         "beam 2 over greedy, time a sentence",
     }
     assert all(row["hparams_set"] == "multimodel_mini" for row in rows.values())

@@ -206,7 +206,8 @@ def test_the_decoder_puts_out_what_is_evaluated(mini_data, mini_run):
     hparams = DecodeHParams(batch_size=4, extra_length=4)
     trained = load_run(mini_run, problems=["mini_parsing"])
     index = RecordIndex.load_or_build(mini_data, "mini_parsing", "test")
-    evaluated = decode_split(ProblemSearch(trained.model, trained.tasks[0], hparams), trained.vocabulary, index)
+    search = ProblemSearch(trained.model, trained.tasks[0], hparams, trained.vocabulary)
+    evaluated = decode_split(search, trained.vocabulary, index)
     sentences = [" ".join(parse_tree(one.references[0]).words()) for one in evaluated]
     decoder = ProblemDecoder(trained, "mini_parsing", hparams)
     lines = [*sentences[:3], "", *sentences[3:]]

@@ -91,7 +91,7 @@ COMMANDS = {
     ),
     "t2t_eval": (
         ["--problem=mini_parsing", "--data_dir={data}", "--output_dir={run}", "--eval_steps=1", "--nodecode"],
-        ["data_dir", "output_dir", "checkpoint_path"],
+        ["data_dir", "output_dir", "checkpoint_path", "report"],
     ),
     "t2t_decoder": (
         [
@@ -99,6 +99,10 @@ COMMANDS = {
             "--decode_to_file={new}/out.txt", "--decode_hparams=extra_length=1",
         ],
         ["data_dir", "output_dir", "checkpoint_path", "decode_from_file", "decode_to_file"],
+    ),
+    "t2t_decoder scores": (
+        ["--problem=mini_parsing", "--output_dir={run}", "--score_file={source}/pairs.tsv"],
+        ["score_file"],
     ),
 }  # fmt: skip
 
@@ -119,7 +123,7 @@ WRONG = {
 
 
 SLOW = ("t2t_trainer", "t2t_eval", "t2t_decoder")  # some cases build the model
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS]
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name.split()[0] in SLOW)) for name in COMMANDS]
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,7 @@ def places(mini_data, tmp_path_factory):
     (base / "file").write_text("")
     (home / "usr" / "sweep_words.py").write_text(USER)
     (home / "source" / "text.txt").write_text("a small red circle is here\nein großer Kreis ist hier\n" * 20)
+    (home / "source" / "pairs.tsv").write_text("a circle\t(S (NP (DT a) (NN circle)))\n")
     shutil.copytree(mini_data, home / "data")
     return base, home
 

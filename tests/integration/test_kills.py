@@ -48,7 +48,7 @@ def pause(output):
 
 config = TrainConfig(
     problems=("mini_parsing", "mini_translate_ende"), hparams=HParams.from_json(hparams), data_dir=data,
-    output_dir=output, train_steps=int(steps), save_steps=5, keep_checkpoints=4, eval_steps=1, eval_frequency=20,
+    output_dir=output, train_steps=int(steps), save_steps=2, keep_checkpoints=4, eval_steps=1, eval_frequency=20,
 )
 train(config, actions=[pause])
 """
@@ -113,7 +113,7 @@ def test_killed_at_random_moments_it_ends_bit_equal(session, tmp_path, request):
     within_saves = cuts = 0
     for _ in range(kills):
         process = session(tmp_path / "killed", steps)
-        errors = interrupt(process, signal.SIGKILL, random_numbers.uniform(0, 1.5))
+        errors = interrupt(process, signal.SIGKILL, random_numbers.uniform(0, 2.5))
         assert process.returncode == -signal.SIGKILL, errors
         within_saves += bool(list((tmp_path / "killed").glob("*.saving")))
         if random_numbers.random() < 0.4:

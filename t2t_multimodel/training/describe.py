@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
 
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.errors import MultiModelError
@@ -16,6 +18,22 @@ from t2t_multimodel.model import MultiModel
 from t2t_multimodel.training import flops
 
 VOCAB_SIZE = 8192
+_PENDING = "uninitialized_variables"  # Keras' name of its list; keras/src/backend/common/variables.py
+
+
+@contextlib.contextmanager
+def _without_values() -> Iterator[None]:
+    """Variables made within the block are never allocated.
+
+    Keras remembers variables without values and would give them theirs at the next symbolic call of any layer:
+    gigabytes for the larger sets.
+    """
+    before = list(global_state.get_global_attribute(_PENDING) or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(_PENDING, before)
 
 
 def parameters_by_part(
@@ -28,7 +46,7 @@ def parameters_by_part(
         vocab_size: ids of the vocabulary.
         specs: which modality nets; the symbol net alone unless given.
     """
-    with keras.StatelessScope(initialize_variables=False):
+    with _without_values():
         model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
     counts: Counter[str] = Counter()
     for variable in model.trainable_variables:
@@ -66,7 +84,7 @@ def step_flops(
     vocab_size: int = VOCAB_SIZE,
 ) -> dict[str, int]:
     """Useful FLOPs of a train step by part; arguments as for `flops.forward_flops`."""
-    with keras.StatelessScope(initialize_variables=False):
+    with _without_values():
         model = MultiModel(hparams, vocab_size=vocab_size, specs={inputs, targets, SymbolSpec()})
     forward = flops.forward_flops(model, inputs, targets, source_lengths, lengths)
     return {part: flops.TRAINING_FACTOR * count for part, count in forward.items()}

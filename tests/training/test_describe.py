@@ -34,12 +34,10 @@ def test_a_dense_layer_of_the_base_set_by_hand():
 def test_counted_models_are_never_allocated(monkeypatch):
     """Keras gave the variables of counted models their values at the next symbolic call: 17 GB after all sets."""
     import keras
-    from keras.src.backend.common import variables
 
-    allocated = []
-    initialize = variables.Variable._deferred_initialize
+    allocated, initialize = [], keras.Variable._deferred_initialize
     monkeypatch.setattr(
-        variables.Variable, "_deferred_initialize", lambda self: allocated.append(self.path) or initialize(self)
+        keras.Variable, "_deferred_initialize", lambda self: allocated.append(self.path) or initialize(self)
     )
     parameter_count(registry.hparams("multimodel_mini"))
     type("Double", (keras.layers.Layer,), {"call": lambda self, x: x * 2})()(keras.Input([3]))

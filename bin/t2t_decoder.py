@@ -10,6 +10,7 @@ from absl import flags
 
 from t2t_multimodel import paths, registry
 from t2t_multimodel.bin import cli
+from t2t_multimodel.decoding.lines.requests import STANDARD_INPUT, is_many
 from t2t_multimodel.errors import DecodeError, MultiModelError
 
 FLAGS = flags.FLAGS
@@ -65,7 +66,7 @@ def _source() -> str | None:
     if given:
         return FLAGS.decode_from_file or FLAGS.score_file
     if sys.stdin is not None and _is_piped():
-        return "-"
+        return STANDARD_INPUT
     raise MultiModelError(
         "there is nothing to decode; give --decode_from_file=FILE, --score_file=FILE, --decode_interactive, or lines on"
         " standard input"
@@ -83,8 +84,7 @@ def _is_piped() -> bool:
 def _check_paths(source: str | None) -> None:
     """Names what is wrong with paths before anything is loaded."""
     cli.require_input(output_dir=FLAGS.output_dir, data_dir=FLAGS.data_dir)
-    is_pattern = source is not None and not os.path.exists(source) and any(mark in source for mark in "*?[")
-    if source is not None and source != "-" and not os.path.isdir(source) and not is_pattern:
+    if source is not None and source != STANDARD_INPUT and not is_many(source):
         paths.check_input_file(source, "--score_file" if FLAGS.score_file else "--decode_from_file")
     if FLAGS.decode_to_file:
         paths.check_output_file(FLAGS.decode_to_file, "--decode_to_file")

@@ -44,7 +44,7 @@ class ProblemDecoder:
         self.problem = self.task.problem
         self._search = ProblemSearch(run.model, self.task, hparams, run.vocabulary)
         self._names = run.label_names.get(problem_name) or []
-        self._score_step = None
+        self._parse = RecordParser(self.problem, run.manifest.hparams.modalities)
 
     def decode(self, inputs: Iterable[Any], prefix: str = "") -> Iterator[Output]:
         """Decodes inputs as `Problem.prepare_input` takes them; gives one output each, in order.
@@ -56,7 +56,7 @@ class ProblemDecoder:
             prefix: text that every output begins with; its log-probability counts in the score.
         """
         ids = self._run.vocabulary.encode(prefix) if prefix and self.problem.targets.autoregressive else []
-        for window in _batches(inputs, self.hparams.batch_size * BATCHES_OF_A_WINDOW):
+        for window in batches(inputs, self.hparams.batch_size * BATCHES_OF_A_WINDOW):
             yield from self._decode_window(window, ids)
 
     def score(self, inputs: Iterable[Any], targets: Iterable[Any]) -> Iterator[float]:
@@ -69,7 +69,7 @@ class ProblemDecoder:
         Raises:
             DecodeError: an input or target cannot be read, or their numbers differ.
         """
-        for window in _batches(
+        for window in batches(
             itertools.zip_longest(inputs, targets, fillvalue=_MISSING), self.hparams.batch_size * BATCHES_OF_A_WINDOW
         ):
             if any(value is _MISSING for pair in window for value in pair):
@@ -109,7 +109,7 @@ class ProblemDecoder:
 
     def _by_length(self, readable: Sequence[tuple[int, bytes, *tuple[Any, ...]]]) -> Iterator[list[Any]]:
         """Batches of records of about the same length."""
-        return _batches(sorted(readable, key=lambda one: len(one[1])), self.hparams.batch_size)
+        return batches(sorted(readable, key=lambda one: len(one[1])), self.hparams.batch_size)
 
     def _record(self, value: Any, target: Any) -> tuple[bytes, Any, str | None]:
         """An input as a serialized example and as the raw input, and a warning where it was cut."""
@@ -143,13 +143,14 @@ class ProblemDecoder:
         raise DecodeError(f"{target!r} is not a class of {self.problem.name}; give its name or its number")
 
     def _scores(self, records: list[bytes]) -> list[float]:
-        if self._score_step is None:
-            self._score_step = make_score_step(self._run.model, self.problem)
-        batch = RecordParser(self.problem, self._run.manifest.hparams.modalities)(tf.constant(records))
-        return self._score_step(batch, tf.constant(self.task.command)).numpy().tolist()
+        model = self._run.model
+        key = "score", self.task.step_key(model.hparams.modalities)
+        step = model.traces.get(key, lambda: make_score_step(model, self.problem))
+        return step(self._parse(tf.constant(records)), tf.constant(self.task.command)).numpy().tolist()
 
 
-def _batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of `size` values, read when they are asked for; the last is what is left."""
     iterator = iter(values)
     while batch := list(itertools.islice(iterator, size)):
         yield batch

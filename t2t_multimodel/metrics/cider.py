@@ -10,7 +10,7 @@ import numpy as np
 
 from t2t_multimodel.metrics import Scores, register_metric
 from t2t_multimodel.metrics.caption_words import words
-from t2t_multimodel.metrics.corpus_statistics import Statistics
+from t2t_multimodel.metrics.corpus_statistics import Statistics, mean_statistics
 
 _LONGEST = 4
 _SIGMA = 6.0
@@ -33,8 +33,7 @@ def statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
     """
     found = [words(text) for text in hypotheses]
     wanted = [[words(text) for text in texts] for texts in references]
-    sums = np.stack([cider_d(found, wanted), np.ones(len(found))], axis=1)
-    return Statistics(sums, lambda totals: {"cider": float(totals[0] / totals[1])})
+    return mean_statistics("cider", cider_d(found, wanted))
 
 
 @register_metric("cider", statistics=statistics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -54,6 +54,24 @@ class Statistics:
     def interval(self, key: str, *, resamples: int = RESAMPLES, seed: int = 0) -> list[float]:
         """The 95% interval of one of the scores, from `resampled_sums`."""
         return percentiles([self.combine(sums)[key] for sums in resampled_sums(self.sums, resamples, seed)])
+
+
+def mean_statistics(name: str, scores: Sequence[float]) -> Statistics:
+    """Of a metric that is the mean of the scores of single examples.
+
+    Args:
+        name: key of the score.
+        scores: of each example.
+
+    Example:
+        ```python
+        from t2t_multimodel.metrics.corpus_statistics import mean_statistics
+
+        mean_statistics("rate", [0.0, 1.0]).scores()  # {"rate": 0.5}
+        ```
+    """
+    sums = np.stack([np.asarray(scores, np.float64), np.ones(len(scores))], axis=1)
+    return Statistics(sums, lambda totals: {name: float(totals[0] / totals[1])})
 
 
 def resampled_sums(sums: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:

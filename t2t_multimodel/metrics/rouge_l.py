@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from t2t_multimodel.metrics import Scores, register_metric
 from t2t_multimodel.metrics.caption_words import words
-from t2t_multimodel.metrics.corpus_statistics import Statistics
+from t2t_multimodel.metrics.corpus_statistics import Statistics, mean_statistics
 
 _BETA = 1.2
 
@@ -24,8 +22,7 @@ def statistics(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -
         ```
     """
     each = [_f_score(words(found), [words(text) for text in texts]) for found, texts in zip(hypotheses, references)]
-    sums = np.stack([np.array(each), np.ones(len(each))], axis=1)
-    return Statistics(sums, lambda totals: {"rouge_l": float(totals[0] / totals[1])})
+    return mean_statistics("rouge_l", each)
 
 
 @register_metric("rouge_l", statistics=statistics)

@@ -32,8 +32,15 @@ def has_checkpoints(output_dir: str | os.PathLike) -> bool:
     return bool(files.steps(output_dir)) or files.named_step(output_dir) is not None
 
 
+def require_checkpoints(output_dir: str | os.PathLike) -> None:
+    """Raises a CheckpointError where nothing was saved in the folder."""
+    if not has_checkpoints(output_dir):
+        raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
+
+
 def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Result:
     """What `read` gives for the newest checkpoint that is whole and that it does not find damaged."""
+    require_checkpoints(output_dir)
     faults = []
     steps, named = files.steps(output_dir), files.named_step(output_dir)
     if named is not None and named > max(steps, default=-1):
@@ -51,11 +58,9 @@ def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Res
         for line in faults:
             print_warning(f"{line}; {pathlib.Path(path).name} is used")
         return result
-    if faults:
-        raise CheckpointError(
-            f"{faults[0]}, and no older checkpoint is whole; restore its files, or train into a new --output_dir"
-        )
-    raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
+    raise CheckpointError(
+        f"{faults[0]}, and no older checkpoint is whole; restore its files, or train into a new --output_dir"
+    )
 
 
 class Checkpointer:
@@ -131,9 +136,8 @@ class Checkpointer:
         Raises:
             CheckpointError: none exists, is whole and finite, or it does not fit the variables.
         """
-        folder = self._output_dir if path is None else path
         if path is None or os.path.isdir(path):
-            return _newest(folder, self._read)
+            return _newest(path or self._output_dir, self._read)
         return self._read(files.resolve(path))
 
     def not_finite(self) -> list[str]:
@@ -167,9 +171,10 @@ class Checkpointer:
 
     def _rotate(self, step: int) -> None:
         """Removes the oldest checkpoints; what fails is tried again after the next save."""
-        kept = [number for number in files.steps(self._output_dir) if number <= step][-self._keep :]
+        steps = files.steps(self._output_dir)
+        kept = [number for number in steps if number <= step][-self._keep :]
         try:
-            for number in files.steps(self._output_dir):
+            for number in steps:
                 if number < kept[0]:
                     files.remove(files.path_of(self._output_dir, number))
             files.name_newest(self._output_dir, kept)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from t2t_multimodel.data.data_folder import data_vocabulary
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
-from t2t_multimodel.errors import CheckpointError, VocabularyError
+from t2t_multimodel.errors import VocabularyError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
-from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
+from t2t_multimodel.runs.checkpoint import Checkpointer, require_checkpoints
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.task import Task
 
@@ -56,8 +56,8 @@ def load_run(
     """
     manifest = Manifest.load(output_dir)
     tasks = manifest.tasks(manifest.problems if problems is None else problems)
-    if checkpoint is None and not has_checkpoints(output_dir):
-        raise CheckpointError(f"no checkpoint in {output_dir}; run t2t-trainer first")
+    if checkpoint is None:
+        require_checkpoints(output_dir)
     vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
     label_names = _label_names(output_dir, tasks)
     model = manifest.make_model()

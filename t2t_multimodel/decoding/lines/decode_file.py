@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from t2t_multimodel.data.console import progress
 from t2t_multimodel.decoding.lines.output_lines import FORMATS
-from t2t_multimodel.decoding.lines.requests import STANDARD_INPUT, Request, Requests, read_requests, windows
+from t2t_multimodel.decoding.lines.requests import STANDARD_INPUT, Request, Requests, places_by_problem, read_requests
 from t2t_multimodel.decoding.lines.resumable_lines import Lines, PrintedLines, ResumableLines
 from t2t_multimodel.decoding.output import Output
-from t2t_multimodel.decoding.problem_decoder import BATCHES_OF_A_WINDOW, ProblemDecoder
+from t2t_multimodel.decoding.problem_decoder import BATCHES_OF_A_WINDOW, ProblemDecoder, batches
 
 
 def decode_file(
@@ -85,7 +84,7 @@ def run_windows(
     left = items if streamed else items[lines.done :]
     failed, total = lines.failed, None if streamed else len(items)
     with progress("decoding", "inputs", total, lines.done) as bar:
-        for window in windows(left, batch_size if streamed else batch_size * BATCHES_OF_A_WINDOW):
+        for window in batches(left, batch_size if streamed else batch_size * BATCHES_OF_A_WINDOW):
             made, missed = lines_of(window)
             lines.add(made, missed)
             failed += missed
@@ -104,11 +103,7 @@ def print_notes(output: Output, where: str) -> None:
 def _decode_window(decoders: Mapping[str, ProblemDecoder], window: Sequence[Request]) -> list[Output]:
     """One output an input, in order."""
     outputs = [Output(error=request.error) for request in window]
-    by_problem = defaultdict(list)
-    for at, request in enumerate(window):
-        if request.error is None:
-            by_problem[request.problem].append(at)
-    for problem, places in by_problem.items():
+    for problem, places in places_by_problem(window).items():
         for at, output in zip(places, decoders[problem].decode([window[at].text for at in places])):
             outputs[at] = output
     return outputs

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from t2t_multimodel import registry
-from t2t_multimodel.data.text_lines import InvalidUtf8Error, decode_lines
+from t2t_multimodel.data.text_lines import InvalidUtf8Error
 from t2t_multimodel.decoding.lines.output_lines import text_line
-from t2t_multimodel.decoding.lines.requests import Request
+from t2t_multimodel.decoding.lines.requests import Request, not_utf8, stream_lines
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
-from t2t_multimodel.errors import BadExampleError, DecodeError
 
 _HELP = ":problem NAME changes the problem; :problems lists them; :quit or Ctrl-D ends"
 
@@ -41,7 +40,7 @@ def decode_interactive(
     on_terminal = stream.isatty()
     if on_terminal:
         print(_HELP, file=sys.stderr, flush=True)
-    for line in _typed() if stream is sys.stdin and on_terminal else _streamed(stream):
+    for line in _typed() if stream is sys.stdin and on_terminal else stream_lines(stream):
         number += 1
         if isinstance(line, str) and line.startswith(":") and line[1:2].isalpha():
             changed = _obey(line, problems)
@@ -78,7 +77,7 @@ def _obey(line: str, problems: Sequence[str]) -> str | None:
 
 def _decoded(decoder: ProblemDecoder, line: str | InvalidUtf8Error) -> Output:
     if isinstance(line, InvalidUtf8Error):
-        return Output(error=f"{line}; save the text as UTF-8")
+        return Output(error=not_utf8(line))
     (output,) = decoder.decode([line])
     return output
 
@@ -93,13 +92,3 @@ def _typed() -> Iterator[str]:
         except EOFError:
             print(file=sys.stderr)
             return
-
-
-def _streamed(stream: TextIO) -> Iterator[str | InvalidUtf8Error]:
-    """Lines as soon as they are there; bytes are read, as the locale may name another encoding."""
-    stream = getattr(stream, "buffer", stream)
-    lines = (line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line for line in stream)
-    try:
-        yield from decode_lines(lines)
-    except BadExampleError as error:
-        raise DecodeError(f"the input is {error}") from None

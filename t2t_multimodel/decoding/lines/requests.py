@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import itertools
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TextIO
 
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.text_lines import InvalidUtf8Error, decode_lines, read_lines
@@ -65,8 +66,8 @@ def read_requests(source: str, problems: Mapping[str, Problem]) -> Requests:
         ```
     """
     if source == STANDARD_INPUT:
-        return Requests(_from_lines(decode_lines(getattr(sys.stdin, "buffer", sys.stdin)), "line ", problems))
-    if os.path.isdir(source) or (glob.has_magic(source) and not os.path.exists(source)):
+        return Requests(_from_lines(stream_lines(sys.stdin), "line ", problems))
+    if is_many(source):
         return Requests(_files_of(source, problems), named=True)
     try:
         lines = read_lines(source)
@@ -79,17 +80,19 @@ def _from_lines(
     lines: Iterable[str | InvalidUtf8Error], where: str, problems: Mapping[str, Problem]
 ) -> Iterator[Request]:
     only = next(iter(problems)) if len(problems) == 1 else None
-    try:
-        for number, line in enumerate(lines, 1):
-            place = f"{where}{number}"
-            if isinstance(line, InvalidUtf8Error):
-                yield Request(only or "", "", place, f"{line}; save the text as UTF-8")
-            elif only is not None:
-                yield Request(only, line, place)
-            else:
-                yield _with_problem(line, place, problems)
-    except BadExampleError as error:
-        raise DecodeError(f"the input is {error}") from None
+    for number, line in enumerate(lines, 1):
+        place = f"{where}{number}"
+        if isinstance(line, InvalidUtf8Error):
+            yield Request(only or "", "", place, not_utf8(line))
+        elif only is not None:
+            yield Request(only, line, place)
+        else:
+            yield _with_problem(line, place, problems)
+
+
+def not_utf8(line: InvalidUtf8Error) -> str:
+    """What is wrong with a line that is not UTF-8, with the cure."""
+    return f"{line}; save the text as UTF-8"
 
 
 def _with_problem(line: str, place: str, problems: Mapping[str, Problem]) -> Request:
@@ -114,8 +117,37 @@ def _files_of(source: str, problems: Mapping[str, Problem]) -> list[Request]:
     return found
 
 
-def windows(items: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Lists of `size` inputs; the last is what is left."""
-    iterator = iter(items)
-    while window := list(itertools.islice(iterator, size)):
-        yield window
+def places_by_problem(requests: Sequence[Request]) -> dict[str, list[int]]:
+    """Which of the inputs are of each problem; those that cannot be tried are left out."""
+    places = defaultdict(list)
+    for at, request in enumerate(requests):
+        if request.error is None:
+            places[request.problem].append(at)
+    return places
+
+
+def stream_lines(stream: TextIO) -> Iterator[str | InvalidUtf8Error]:
+    """Lines of a stream as soon as they are there; bytes are read, as the locale may name another encoding.
+
+    Raises:
+        DecodeError: the text is UTF-16.
+    """
+    stream = getattr(stream, "buffer", stream)
+    lines = (line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line for line in stream)
+    try:
+        yield from decode_lines(lines)
+    except BadExampleError as error:
+        raise DecodeError(f"the input is {error}") from None
+
+
+def is_many(source: str) -> bool:
+    """Whether a source is a folder or a pattern, not one file.
+
+    Example:
+        ```python
+        from t2t_multimodel.decoding.lines.requests import is_many
+
+        is_many("pictures/*.jpg")  # True
+        ```
+    """
+    return os.path.isdir(source) or (glob.has_magic(source) and not os.path.exists(source))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from t2t_multimodel.decoding.lines.decode_file import print_notes, run_windows
-from t2t_multimodel.decoding.lines.requests import Request, read_requests
+from t2t_multimodel.decoding.lines.requests import Request, places_by_problem, read_requests
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
 
@@ -60,21 +60,18 @@ def score_file(
 
 def _score_window(decoders: Mapping[str, ProblemDecoder], window: Sequence[Request]) -> list[float | str]:
     """A score for each line, or why there is none."""
+    window = [request if request.error or "\t" in request.text else _without_target(request) for request in window]
     scores: list[float | str] = [request.error or "" for request in window]
-    by_problem = defaultdict(list)
-    for at, request in enumerate(window):
-        if request.error is not None:
-            continue
-        if "\t" not in request.text:
-            scores[at] = "the line has no target; write the input, a tab and the target"
-            continue
-        by_problem[request.problem].append(at)
-    for problem, places in by_problem.items():
+    for problem, places in places_by_problem(window).items():
         pairs = [_split(window[at].text) for at in places]
         found = decoders[problem].score_each([given for given, _ in pairs], [target for _, target in pairs])
         for at, score in zip(places, found):
             scores[at] = score if isinstance(score, float) else str(score)
     return scores
+
+
+def _without_target(request: Request) -> Request:
+    return dataclasses.replace(request, error="the line has no target; write the input, a tab and the target")
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import PAD_ID
 from t2t_multimodel.decoding.classify import make_classify_step
+from t2t_multimodel.decoding.compiled import make_compiled_search
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.prefix import PrefixConstraint
 from t2t_multimodel.decoding.sampling import uniform_numbers
@@ -105,7 +106,8 @@ class ProblemSearch:
     def _traced(self, size: int, constraints: tuple[OutputConstraint, ...]):
         model, hparams = self._model, self.hparams.of_trace()
         key = "search", self.task.step_key(model.hparams.modalities), hparams, size, constraints
-        return model.traces.get(key, lambda: make_search(model, self.task.problem, hparams, size, constraints))
+        make = make_compiled_search if hparams.compile == "xla" else make_search
+        return model.traces.get(key, lambda: make(model, self.task.problem, hparams, size, constraints))
 
     def _constraints(self, records, prefixes):
         constraints, features = [], []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.output_constraint import OutputConstraint
 from t2t_multimodel.data.problem import Problem
@@ -40,7 +41,21 @@ def make_search(
         features: of each constraint, by its `features`.
         uniform: float32 `[batch, length]` of `uniform_numbers` for sampling; else `[batch, 0]`.
     """
-    signature = [
+
+    @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
+    def search(batch, command, max_lengths, features, uniform):
+        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        return run_search(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+
+    return search
+
+
+def search_signature(
+    model: MultiModel, problem: Problem, constraints: Sequence[OutputConstraint]
+) -> list[tf.TensorSpec]:
+    """Shapes and types of the arguments of a search, batch and time free."""
+    return [
         batch_signature(problem.inputs, problem.targets, model.hparams.modalities),
         tf.TensorSpec([], tf.int32),
         tf.TensorSpec([None], tf.int32),
@@ -51,19 +66,24 @@ def make_search(
         tf.TensorSpec([None, None], tf.float32),
     ]
 
-    @tf.function(autograph=False, input_signature=signature)
-    def search(batch, command, max_lengths, features, uniform):
-        encoded, beams = model.encode(problem.inputs, batch), hparams.beam_size
-        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-        cache = model_cache(model, encoded, length, beams=beams, **held)
-        step = model_step(model, problem.targets, command, constraints)
-        if beams > 1:
-            stop_early = not hparams.return_beams
-            how = {"beams": beams, "alpha": hparams.alpha, "stop_early": stop_early}
-            return beam_search(step, cache, max_lengths, length, **how)
-        return greedy_search(step, cache, max_lengths, length, _choice(hparams, uniform))
 
-    return search
+def run_search(
+    model: MultiModel,
+    problem: Problem,
+    hparams: DecodeHParams,
+    length: int,
+    constraints: Sequence[OutputConstraint],
+    cache: Cache,
+    command: tf.Tensor,
+    max_lengths: tf.Tensor,
+    uniform: tf.Tensor,
+) -> Found:
+    """The search that hparams ask for, over a cache of `model_cache`; arguments as of `make_search`."""
+    step = model_step(model, problem.targets, command, constraints)
+    if hparams.beam_size > 1:
+        how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": not hparams.return_beams}
+        return beam_search(step, cache, max_lengths, length, **how)
+    return greedy_search(step, cache, max_lengths, length, _choice(hparams, uniform))
 
 
 def _choice(hparams: DecodeHParams, uniform: tf.Tensor):

@@ -1,28 +1,45 @@
-"""Where a training runs: one device, or several that hold the same weights."""
+"""Where a training runs: one device, several that hold the same weights, or several processes of such devices."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 
 import tensorflow as tf
 
 from t2t_multimodel.errors import MultiModelError
 
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
-def make_strategy(replicas: int) -> tf.distribute.Strategy:
-    """One device, or MirroredStrategy over several GPUs or, without GPUs, logical devices of the CPU.
+
+def make_strategy(name: str = "auto", replicas: int = 0) -> tf.distribute.Strategy:
+    """The devices of a training.
 
     Args:
-        replicas: number of devices; 0 takes all GPUs, or one device where there are none.
+        name: ``"one_device"``; ``"mirrored"``, several GPUs or, without GPUs, logical devices of the CPU;
+            ``"multi_worker"``, the processes that the environment variable TF_CONFIG names, each with its GPUs or its
+            CPU (docs/distributed.md); ``"auto"``, processes where TF_CONFIG names several, else all GPUs, else one
+            device.
+        replicas: number of devices of this process; 0 takes all GPUs, or one device where there are none. For "auto"
+            and "mirrored".
 
     Raises:
-        MultiModelError: there are fewer devices than asked for.
+        MultiModelError: an unknown name, fewer devices than asked for, or TF_CONFIG does not name processes.
 
     Example:
-        train(config, strategy=make_strategy(2))
+        train(config, strategy=make_strategy("mirrored", 2))
     """
+    if name not in STRATEGIES:
+        raise MultiModelError(f"strategy {name!r} is unknown; give one of {', '.join(STRATEGIES)}")
+    if name == "multi_worker" or (name == "auto" and _workers_of_environment() > 1):
+        if not _workers_of_environment():
+            raise MultiModelError(
+                "strategy multi_worker needs TF_CONFIG with the cluster's workers; set it and try again"
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_physical_devices("GPU")
-    wanted = replicas or max(len(gpus), 1)
+    wanted = 1 if name == "one_device" else replicas or max(len(gpus), 1)
     if wanted == 1:
         return tf.distribute.get_strategy()
     if not gpus:
@@ -31,6 +48,24 @@ def make_strategy(replicas: int) -> tf.distribute.Strategy:
     if wanted > len(devices):
         raise MultiModelError(f"{wanted} replicas asked for, {len(devices)} devices found; lower --replicas")
     return tf.distribute.MirroredStrategy([device.name for device in devices[:wanted]])
+
+
+def _workers_of_environment() -> int:
+    """How many processes TF_CONFIG names; 0 where it is not set.
+
+    Raises:
+        MultiModelError: it cannot be read.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return 0
+    try:
+        cluster = json.loads(text)["cluster"]
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise MultiModelError(
+            f"TF_CONFIG={text[:80]!r} names no cluster; see docs/distributed.md, or unset it"
+        ) from None
 
 
 def _split_cpu(devices: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import pathlib
@@ -38,6 +39,7 @@ from t2t_multimodel.training.stop import StopOnSignal, Stopped
 from t2t_multimodel.training.strategies import make_strategy
 from t2t_multimodel.training.training_log import TrainingLog
 from t2t_multimodel.training.warm_start import warm_start
+from t2t_multimodel.training.workers import StopTogether, Workers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,8 @@ class TrainConfig:
         save_steps: steps between checkpoints; the last step always gets one.
         keep_checkpoints: how many are kept.
         seed: of initialization, order and noise.
-        replicas: devices to train on; 0 takes all GPUs, else one device.
+        strategy: one of `strategies.STRATEGIES`.
+        replicas: devices of this process to train on; 0 takes all GPUs, else one device.
         strict: damaged records are fatal.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
     """
@@ -70,6 +73,7 @@ class TrainConfig:
     save_steps: int = 1000
     keep_checkpoints: int = 20
     seed: int = 0
+    strategy: str = "auto"
     replicas: int = 0
     strict: bool = False
     warm_start_from: str = ""
@@ -142,20 +146,21 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
 
     Args:
         config: what to do.
-        strategy: devices to train on; `make_strategy(config.replicas)` by default.
+        strategy: devices to train on; that of `config` by default.
 
     Raises:
         MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
     """
+    strategy = strategy or make_strategy(config.strategy, config.replicas)
     data = read_data(config)
-    strategy = strategy or make_strategy(config.replicas)
     model, optimizer = build_model(data.manifest, strategy)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
     if has_checkpoints(config.output_dir):
         trainer.restore()
     elif config.warm_start_from:
         line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)
-        print(line, file=sys.stderr)
+        trainer.say(line)
+    trainer.workers.check_step(trainer.step)
     return trainer
 
 
@@ -170,6 +175,7 @@ class Trainer:
 
     Attributes:
         loss_weights: factor of each problem's loss.
+        workers: the processes that train together.
 
     Example:
         trainer = make_trainer(config)
@@ -186,6 +192,7 @@ class Trainer:
         optimizer: Adam,
     ):
         self.config, self.strategy, self.model, self.optimizer = config, strategy, model, optimizer
+        self.workers = Workers(strategy)
         self.manifest, self.tasks, self.inputs = data.manifest, data.tasks, data.inputs
         self._vocabulary = data.vocabulary
         examples = {name: source.examples for name, source in data.inputs.items()}
@@ -215,7 +222,12 @@ class Trainer:
         state = self.checkpointer.restore()
         self._controller.step = self._restored = int(state["step"])
         self.mixer.restore(state["mixing"])
-        print(f"continuing at step {self.step} from {self.checkpointer.latest}", file=sys.stderr)
+        self.say(f"continuing at step {self.step} from {self.checkpointer.latest}")
+
+    def say(self, line: str) -> None:
+        """Writes a line to stderr; of several workers the chief does."""
+        if self.workers.chief:
+            print(line, file=sys.stderr, flush=True)
 
     def run(self, actions: Iterable[Action] = ()) -> list[dict[str, Any]]:
         """Trains to the last step, as the owner of its folder.
@@ -232,25 +244,31 @@ class Trainer:
             SystemExit: SIGTERM stopped the training, and all steps are saved; its status is 0.
             KeyboardInterrupt: SIGINT did.
         """
-        with run_lock(self.config.output_dir), StopOnSignal() as stop:
+        with _owned(self.config, self.strategy), StopOnSignal() as stop:
             return self._run(stop, actions)
 
     def _run(self, stop: StopOnSignal, actions: Iterable[Action]) -> list[dict[str, Any]]:
-        self.write_run_files()
         config, start = self.config, self.step
+        if self.workers.chief:
+            self.write_run_files()
         if start >= config.train_steps:
-            print(f"{config.output_dir} is at step {start}: no steps to train", file=sys.stderr)
+            self.say(f"{config.output_dir} is at step {start}: no steps to train")
         health = Health(config.hparams.optimizer.max_skipped_steps, step=start)
-        log = TrainingLog(train_steps=config.train_steps, start=start, summary_dir=f"{config.output_dir}/events")
+        log = TrainingLog(
+            train_steps=config.train_steps,
+            start=start,
+            summary_dir=f"{config.output_dir}/events" if self.workers.chief else None,
+        )
         try:
-            self._train(health, stop, log, actions)
-            records = self._finish(health, stop, log)
+            with self.workers.needed(self.config.output_dir):
+                self._train(health, stop, log, actions)
+                records = self._finish(health, stop, log)
         except Stopped:
             records = []
         if stop.signal is not None:
             self._save_unless_saved()
             place = f"at step {self.step}, saved as {self.checkpointer.latest}"
-            print(f"stopped by {stop.signal.name} {place}; run the same command to go on", file=sys.stderr, flush=True)
+            self.say(f"stopped by {stop.signal.name} {place}; run the same command to go on")
             stop.leave()
         return records
 
@@ -259,7 +277,7 @@ class Trainer:
         config = self.config
 
         def evaluate(step: int) -> None:
-            with stop.at_once():
+            with self._at_once(stop):
                 self.evaluate(log)
 
         if self._owes_evaluation():
@@ -270,31 +288,37 @@ class Trainer:
             Every(config.eval_frequency, evaluate, log),
             Save(config.save_steps, self.save, health, log),
         ]
-        self._controller.run(config.train_steps, [*standard, *actions, stop])
+        self._controller.run(config.train_steps, [*standard, *actions, StopTogether(stop, self.workers)])
         log.flush(self.step)
 
     def _finish(self, health: Health, stop: StopOnSignal, log: TrainingLog) -> list[dict[str, Any]]:
         """Saves the last step and evaluates it; weights that are no good are not kept."""
         good = health.check()
         if summary := health.summary():
-            print(summary, file=sys.stderr)
+            self.say(summary)
         if health.failure is not None:
             if not health.in_a_row:  # one problem's steps alone: the weights serve the others
                 self._save_unless_saved()
             raise self._unhealthy(health.failure, health.proven if health.in_a_row else None)
         self._save_unless_saved()
-        with stop.at_once():
+        with self._at_once(stop):
             records = self.evaluate(log)
+        self.workers.total(0.0)  # a worker that leaves ends the others
         finite = [math.isfinite(record["loss"]) for record in records]
         if not (any(finite) if records else good):
             raise self._unhealthy("the loss of these weights is not finite", health.proven)
         return records
 
+    def _at_once(self, stop: StopOnSignal):
+        """The block in which a signal ends an evaluation; where others wait, it is heeded after the next step."""
+        return stop.at_once() if self.workers.alone else contextlib.nullcontext()
+
     def _unhealthy(self, why: str, doubtful_from: int | None) -> TrainingError:
         """The error that ends a training; checkpoints that this session made of doubtful weights are set aside."""
         folder = self.config.output_dir
         for step in checkpoint_files.steps(folder):
-            if doubtful_from is not None and step >= doubtful_from and step != self._restored:
+            doubtful = doubtful_from is not None and step >= doubtful_from and step != self._restored
+            if doubtful and self.workers.chief:
                 path = checkpoint_files.path_of(folder, step)
                 print_warning(f"{path} gave no finite loss; it is renamed to {checkpoint_files.set_aside(path)}")
         steps = checkpoint_files.steps(folder)
@@ -369,7 +393,9 @@ class Trainer:
         return counts
 
     def save(self) -> str:
-        """Writes a checkpoint of this step; returns its path."""
+        """Writes a checkpoint of this step, unless another worker does; returns its path."""
+        if not self.workers.chief:
+            return ""
         return self.checkpointer.save(self.step, {"mixing": self.mixer.state()})
 
     def evaluate(self, log: TrainingLog | None = None) -> list[dict[str, Any]]:
@@ -383,7 +409,8 @@ class Trainer:
             for task in self.evaluated
         ]
         try:
-            append_records(self.config.output_dir, records)
+            if self.workers.chief:
+                append_records(self.config.output_dir, records)
         except OSError as error:
             print_warning(f"this evaluation is not kept: {paths.describe_os_error(error)}")
             print(format_table(records), file=sys.stderr)
@@ -399,7 +426,7 @@ def train(
 
     Args:
         config: what to do.
-        strategy: devices to train on; `make_strategy(config.replicas)` by default.
+        strategy: devices to train on; that of `config` by default.
         actions: called after each step, see `Controller.run`.
 
     Returns:
@@ -419,10 +446,16 @@ def train(
             )
         )
     """
-    with run_lock(config.output_dir), StopOnSignal() as stop:
+    strategy = strategy or make_strategy(config.strategy, config.replicas)
+    with _owned(config, strategy), StopOnSignal() as stop:
         try:
             with stop.at_once():
                 trainer = make_trainer(config, strategy=strategy)
         except Stopped:
             stop.leave()
         return trainer._run(stop, actions)
+
+
+def _owned(config: TrainConfig, strategy: tf.distribute.Strategy) -> contextlib.AbstractContextManager[None]:
+    """The block in which the run folder is ours; of several workers it is the chief's."""
+    return run_lock(config.output_dir) if Workers(strategy).chief else contextlib.nullcontext()

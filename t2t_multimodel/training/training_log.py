@@ -33,7 +33,7 @@ class TrainingLog:
     Args:
         train_steps: the last step.
         start: the first step of this session.
-        summary_dir: folder of TensorBoard events.
+        summary_dir: folder of TensorBoard events; None prints and writes nothing.
         seconds: time between lines.
 
     Example:
@@ -41,9 +41,10 @@ class TrainingLog:
         log.add(1, "mini_parsing", values)
     """
 
-    def __init__(self, *, train_steps: int, start: int, summary_dir: str, seconds: float = 10.0):
+    def __init__(self, *, train_steps: int, start: int, summary_dir: str | None, seconds: float = 10.0):
         self._train_steps, self._seconds = train_steps, seconds
-        self._writer = tf.summary.create_file_writer(summary_dir)
+        self._quiet = summary_dir is None
+        self._writer = tf.summary.create_noop_writer() if self._quiet else tf.summary.create_file_writer(summary_dir)
         self._pending: list[tuple[str, Mapping[str, Any]]] = []
         self._last_time, self._last_step = time.monotonic(), start
         self._rate = 0.0
@@ -57,6 +58,8 @@ class TrainingLog:
             problem: what it trained.
             result: what `make_train_step`'s step gives.
         """
+        if self._quiet:
+            return
         self._pending.append((problem, result))
         if time.monotonic() - self._last_time >= self._seconds or step == self._train_steps:
             self.flush(step)

@@ -1,0 +1,131 @@
+"""Several processes that train together; the command is that of docs/distributed.md."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from t2t_multimodel.runs.metrics_log import read_records
+from tests.conftest import TINY_HPARAMS
+
+pytestmark = pytest.mark.slow
+
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "distributed.md"
+STEPS = 8
+TRAINER = f"{sys.executable} -m t2t_multimodel.bin.t2t_trainer"
+SETTINGS = f"--hparams_set=multimodel_mini --hparams={TINY_HPARAMS},regularization.dropout=0.1 --eval_steps=1"
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Workers:
+    """The two processes of the documented command, on free ports and small data."""
+
+    def __init__(self, data, output):
+        (command,) = re.findall(r"```sh\n(for index.*?)```", DOCS.read_text(), re.DOTALL)
+        for port, free in zip(("23456", "23457"), free_ports(2)):
+            command = command.replace(port, str(free))
+        for old, new in (
+            ("t2t-trainer", TRAINER),
+            ("--problem=mini_parsing", "--problem=mini_parsing,mini_speech"),
+            ("--hparams_set=multimodel_mini", SETTINGS),
+            ("runs/mini/data", str(data)),
+            ("runs/workers", str(output)),
+            ("--train_steps=100", f"--train_steps={STEPS} --save_checkpoints_steps=2 2> {output}.$index"),
+            ("&\n", "& echo $!\n"),
+        ):
+            assert old in command
+            command = command.replace(old, new)
+        self._logs = [pathlib.Path(f"{output}.{index}") for index in (0, 1)]
+        # `wait` alone forgets how the processes ended.
+        script = command.replace("wait\n", "for job in $(jobs -p); do wait $job; echo status $?; done\n")
+        self._shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, env=clean())
+        second, first = (int(self._shell.stdout.readline()) for _ in range(2))
+        self.pids = first, second
+
+    def ended(self):
+        """Statuses and standard errors of the first and the second worker."""
+        out, _ = self._shell.communicate(timeout=240)
+        second, first = map(int, re.findall(r"status (\d+)", out))
+        return (first, second), [log.read_text() for log in self._logs]
+
+
+def clean():
+    return {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+
+
+def weights(output):
+    reader = tf.train.load_checkpoint(str(output / f"ckpt-{STEPS}"))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if name.startswith("model/")}
+
+
+def assert_equal(found, expected, atol):
+    assert set(found) == set(expected) and len(found) > 50
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=atol, err_msg=name)
+
+
+def after_checkpoint(output, step):
+    deadline = time.monotonic() + 200
+    while not (output / f"ckpt-{step}.done").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(mini_data, tmp_path_factory):
+    output = tmp_path_factory.mktemp("workers") / "run"
+    statuses, logs = Workers(mini_data, output).ended()
+    assert statuses == (0, 0), logs
+    return output
+
+
+def test_two_processes_train_as_two_replicas_of_one(undisturbed, mini_data, tmp_path):
+    command = f"{TRAINER} --strategy=mirrored --replicas=2 --problem=mini_parsing,mini_speech {SETTINGS}"
+    places = f"--data_dir={mini_data} --output_dir={tmp_path / 'run'} --train_steps={STEPS}"
+    done = subprocess.run(f"{command} {places}".split(), capture_output=True, text=True, env=clean(), check=False)
+    assert done.returncode == 0, done.stderr
+    assert_equal(weights(undisturbed), weights(tmp_path / "run"), atol=1e-4)
+    found, expected = read_records(str(undisturbed)), read_records(str(tmp_path / "run"))
+    assert [one["problem"] for one in found] == [one["problem"] for one in expected] == ["mini_parsing", "mini_speech"]
+    for one, other in zip(found, expected, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+
+
+def test_a_worker_that_is_killed_ends_the_others_and_all_go_on(undisturbed, mini_data, tmp_path):
+    output = tmp_path / "run"
+    workers = Workers(mini_data, output)
+    after_checkpoint(output, 4)
+    os.kill(workers.pids[1], signal.SIGKILL)
+    statuses, logs = workers.ended()
+    assert statuses == (1, 128 + signal.SIGKILL)
+    assert "error: another worker went away; start all workers again" in logs[0]
+    statuses, logs = Workers(mini_data, output).ended()
+    assert statuses == (0, 0) and "continuing at step" in logs[0]
+    assert_equal(weights(output), weights(undisturbed), atol=1e-6)
+
+
+def test_a_signal_to_one_worker_stops_all_after_the_same_step(undisturbed, mini_data, tmp_path):
+    output = tmp_path / "run"
+    workers = Workers(mini_data, output)
+    after_checkpoint(output, 2)
+    os.kill(workers.pids[1], signal.SIGTERM)
+    statuses, logs = workers.ended()
+    assert statuses == (0, 0) and "stopped by SIGTERM at step" in logs[0]
+    statuses, logs = Workers(mini_data, output).ended()
+    assert statuses == (0, 0), logs
+    assert_equal(weights(output), weights(undisturbed), atol=1e-6)

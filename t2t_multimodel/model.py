@@ -36,12 +36,16 @@ class Encoded:
 class Traces:
     """Traced functions of a model, which live as long as it does.
 
+    Args:
+        limit: the most functions that are kept; beyond it the one goes that was not asked for the longest.
+
     Example:
 
         search = model.traces.get(("search", 32), make=lambda: tf.function(run))
     """
 
-    def __init__(self):
+    def __init__(self, limit: int = 128):
+        self._limit = limit
         self._functions: dict[Hashable, Callable] = {}
 
     def __len__(self):
@@ -49,9 +53,11 @@ class Traces:
 
     def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
         """The function of a key; made at its first use."""
-        if key not in self._functions:
-            self._functions[key] = make()
-        return self._functions[key]
+        function = self._functions.pop(key, None) or make()
+        self._functions[key] = function  # the last asked for stands last
+        while len(self._functions) > self._limit:
+            del self._functions[next(iter(self._functions))]
+        return function
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

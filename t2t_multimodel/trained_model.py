@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,17 +17,20 @@ from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
-from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
+from t2t_multimodel.decoding.problem_decoder import PreparedInput, ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import DataError, DecodeError
 from t2t_multimodel.metrics.corpus_statistics import RESAMPLES, share_interval
 from t2t_multimodel.report.collect import collect
 from t2t_multimodel.report.files import write_report
+from t2t_multimodel.report.one_input import Inspection, inspect_input
 from t2t_multimodel.runs.load import LoadedRun, check_vocabulary
 from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.evaluation import Evaluator
+
+_KEPT_DECODERS = 256
 
 
 class TrainedModel:
@@ -45,6 +49,7 @@ class TrainedModel:
     def __init__(self, run: LoadedRun):
         self._run = run
         self._decoders: dict[tuple[str, DecodeHParams], ProblemDecoder] = {}
+        self._lock = threading.Lock()
 
     @property
     def problems(self) -> list[str]:
@@ -73,9 +78,33 @@ class TrainedModel:
     def decoder(self, problem: str, hparams: DecodeHParams | None = None) -> ProblemDecoder:
         """What decodes inputs of a problem one by one; kept, so that a second call traces nothing anew."""
         key = problem, hparams or DecodeHParams()
-        if key not in self._decoders:
-            self._decoders[key] = ProblemDecoder(self._run, *key)
-        return self._decoders[key]
+        with self._lock:
+            decoder = self._decoders.pop(key, None) or ProblemDecoder(self._run, *key)
+            self._decoders[key] = decoder  # the last asked for stands last
+            while len(self._decoders) > _KEPT_DECODERS:
+                del self._decoders[next(iter(self._decoders))]
+        return decoder
+
+    def inspect(self, problem: str, value: Any) -> Inspection:
+        """What the model does with one input: its greedy output, where its attention looked, which experts worked.
+
+        Args:
+            problem: one of `problems`.
+            value: as for `generate`.
+
+        Raises:
+            MultiModelError: the input cannot be read.
+
+        Example:
+
+            seen = model.inspect("mini_translate_ende", "a small red circle")
+            seen.output.text, seen.attention.weights.shape, seen.loads["encoder"]
+        """
+        return self.inspect_prepared(problem, self.decoder(problem).prepare(value))
+
+    def inspect_prepared(self, problem: str, one: PreparedInput) -> Inspection:
+        """As `inspect`, of an input that the problem's decoder prepared."""
+        return inspect_input(self._run, self.decoder(problem), one)
 
     def generate(
         self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", prefix: str = "", **decode_hparams

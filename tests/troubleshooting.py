@@ -20,6 +20,8 @@ TITLES = {
     "DamagedCheckpointError": "Damaged checkpoints",
     "TrainingError": "Training",
     "DecodeError": "Decoding",
+    "InputLimitError": "Inputs that are too large for the server",
+    "RequestError": "Requests to the server",
     "MultiModelError": "Flags and arguments",
 }
 

@@ -108,6 +108,16 @@ class Problem:
         self.inputs, self.targets = self.inputs.for_problem(name), self.targets.for_problem(name)
 
     @property
+    def output_form(self) -> str:
+        """What a person gets: ``"text"``, ``"tree"`` (in brackets) or ``"class"``."""
+        return self.targets.form
+
+    @property
+    def title(self) -> str:
+        """The problem in plain words, the first line of its docstring."""
+        return (type(self).__doc__ or self.name).strip().splitlines()[0].rstrip(".")
+
+    @property
     def uses_vocabulary(self) -> bool:
         """Whether a side of the problem is text."""
         return self.inputs.uses_vocabulary or self.targets.uses_vocabulary

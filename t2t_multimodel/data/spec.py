@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from t2t_multimodel.data.input_limits import InputLimits
     from t2t_multimodel.data.inspect.side import Side, SideContext
     from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 
@@ -81,11 +82,13 @@ class Spec:
         modality: registered name, set by `register_modality`.
         uses_vocabulary: the side is text, in ids of the shared vocabulary.
         length_unit: unit of the side's lengths for people, or None where it has no length.
+        form: what a person gives or gets: ``"text"``, ``"image"``, ``"audio"`` or ``"class"``.
     """
 
     modality: ClassVar[str]
     uses_vocabulary: ClassVar[bool] = False
     length_unit: ClassVar[str | None] = None
+    form: ClassVar[str] = "text"
 
     @property
     def key(self) -> str:
@@ -162,6 +165,14 @@ class InputSpec(Spec):
         if wanted is not None:
             raise DecodeError(f"{str(value)[:60]!r} cannot be decoded; give {wanted}")
         return value
+
+    def check_limits(self, value: str | bytes, limits: InputLimits) -> None:
+        """Holds what a stranger sent, a text or the bytes of a file, to limits before it is decoded.
+
+        Raises:
+            InputLimitError: it is larger, or would be once it is decoded.
+            DecodeError: its header cannot be read.
+        """
 
     def shorten(self, raw: Any, modalities: Any) -> tuple[Any, str | None]:
         """A raw input to be decoded, cut to the length that hparams allow, and a line that says so, or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.prefix import PrefixConstraint
 from t2t_multimodel.decoding.sampling import uniform_numbers
 from t2t_multimodel.decoding.steps import NO_OUTPUT, round_length
-from t2t_multimodel.decoding.traced import make_search
+from t2t_multimodel.decoding.traced import make_search, make_sliced_search
 from t2t_multimodel.errors import DecodeError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
@@ -39,6 +39,19 @@ class Hypothesis:
     ids: list[int]
     score: float
     penalized: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundSoFar:
+    """What a search has found of one record.
+
+    Attributes:
+        hypotheses: best first; before the end the best one that still grows, alone.
+        finished: these are those that the search in one go finds.
+    """
+
+    hypotheses: list[Hypothesis]
+    finished: bool
 
 
 class ProblemSearch:
@@ -85,14 +98,41 @@ class ProblemSearch:
         batch = self._parse(tf.constant(records))
         if not self.task.problem.targets.autoregressive:
             return self._classes(batch)
-        # A length for each row, so that none depends on what else is in the batch.
-        lengths = self.task.problem.inputs.output_lengths(batch, self.hparams.extra_length)
-        size = round_length(int(lengths.max(initial=1)))
+        lengths, size = self._lengths(batch)
         constraints, features = self._constraints(records, prefixes)
-        search = self._traced(size, constraints)
+        search = self._traced("search", make_search, size, constraints)
         uniform = self._uniform(records, size)
-        found = search(batch, tf.constant(self.task.command), tf.constant(lengths), features, uniform)
+        found = search(batch, tf.constant(self.task.command), lengths, features, uniform)
         return [_hypotheses(*row, self.hparams) for row in zip(*(value.numpy() for value in found))]
+
+    def stream(self, record: bytes, every: int = 4) -> Iterator[FoundSoFar]:
+        """What the search of one record has found after each `every` ids, and at its end.
+
+        Args:
+            record: a serialized example of the problem.
+            every: ids of a slice.
+        """
+        if not self.task.problem.targets.autoregressive:
+            yield FoundSoFar(self([record])[0], finished=True)
+            return
+        batch = self._parse(tf.constant([record]))
+        lengths, size = self._lengths(batch)
+        constraints, features = self._constraints([record], None)
+        search = self._traced("sliced search", make_sliced_search, size, constraints)
+        command, uniform = tf.constant(self.task.command), self._uniform([record], size)
+        state, unfinished, until = search.start(batch, command, lengths, features, uniform), True, 0
+        while unfinished:
+            until += every
+            state, unfinished, found, growing = search.advance(state, command, lengths, uniform, tf.constant(until))
+            if unfinished:
+                ids = growing.numpy()[0]
+                yield FoundSoFar([Hypothesis(ids[ids != PAD_ID].tolist(), float("nan"))], finished=False)
+        yield FoundSoFar(_hypotheses(*(value.numpy()[0] for value in found), self.hparams), finished=True)
+
+    def _lengths(self, batch) -> tuple[tf.Tensor, int]:
+        """A length for each row, so that none depends on what else is in the batch, and that of the cache."""
+        lengths = self.task.problem.inputs.output_lengths(batch, self.hparams.extra_length)
+        return tf.constant(lengths), round_length(int(lengths.max(initial=1)))
 
     def _classes(self, batch) -> list[list[Hypothesis]]:
         key = "classify", self.task.step_key(self._model.hparams.modalities)
@@ -102,10 +142,10 @@ class ProblemSearch:
             for row, row_p in zip(*(value.numpy() for value in step(batch)))
         ]
 
-    def _traced(self, size: int, constraints: tuple[OutputConstraint, ...]):
+    def _traced(self, kind: str, make: Callable[..., Any], size: int, constraints: tuple[OutputConstraint, ...]):
         model, hparams = self._model, self.hparams.of_trace()
-        key = "search", self.task.step_key(model.hparams.modalities), hparams, size, constraints
-        return model.traces.get(key, lambda: make_search(model, self.task.problem, hparams, size, constraints))
+        key = kind, self.task.step_key(model.hparams.modalities), hparams, size, constraints
+        return model.traces.get(key, lambda: make(model, self.task.problem, hparams, size, constraints))
 
     def _constraints(self, records, prefixes):
         constraints, features = [], []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.output_constraint import OutputConstraint
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.decoding.beam import beam_search
+from t2t_multimodel.decoding.beam import beam_loop
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
-from t2t_multimodel.decoding.greedy import greedy_search, most_probable
+from t2t_multimodel.decoding.greedy import greedy_loop, most_probable
+from t2t_multimodel.decoding.loop import Loop, State, run_slice, run_to_end
 from t2t_multimodel.decoding.sampling import make_choice
 from t2t_multimodel.decoding.steps import Found, model_cache, model_step
 from t2t_multimodel.model import MultiModel
@@ -40,7 +43,57 @@ def make_search(
         features: of each constraint, by its `features`.
         uniform: float32 `[batch, length]` of `uniform_numbers` for sampling; else `[batch, 0]`.
     """
-    signature = [
+
+    @tf.function(autograph=False, input_signature=_signature(model, problem, constraints))
+    def search(batch, command, max_lengths, features, uniform):
+        cache = _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths)
+        return run_to_end(_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform))
+
+    return search
+
+
+class SlicedSearch(NamedTuple):
+    """A search of one or more inputs in slices: the same ids and scores as in one go.
+
+    Attributes:
+        start: takes the call arguments of `make_search`, gives the state before the first id.
+        advance: takes a state, command, max_lengths, uniform and a position; gives the state there or at the end,
+            whether the search is unfinished, what it found so far, and the best output that still grows.
+    """
+
+    start: Callable[..., State]
+    advance: Callable[..., tuple[State, tf.Tensor, Found, tf.Tensor]]
+
+
+def make_sliced_search(
+    model: MultiModel,
+    problem: Problem,
+    hparams: DecodeHParams,
+    length: int,
+    constraints: Sequence[OutputConstraint] = (),
+) -> SlicedSearch:
+    """The search of `make_search`, in slices."""
+
+    @tf.function(autograph=False, input_signature=_signature(model, problem, constraints))
+    def start(batch, command, max_lengths, features, uniform):
+        cache = _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths)
+        loop = _loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
+
+    state = start.get_concrete_function().structured_outputs
+    rest = [tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
+
+    @tf.function(autograph=False, input_signature=[state, *rest, tf.TensorSpec([], tf.int32)])
+    def advance(state, command, max_lengths, uniform, until):
+        loop = _loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
+        state, unfinished = run_slice(loop._replace(state=state), until)
+        return state, unfinished, loop.found(*state), loop.growing(*state)
+
+    return SlicedSearch(start, advance)
+
+
+def _signature(model: MultiModel, problem: Problem, constraints: Sequence[OutputConstraint]) -> list:
+    return [
         batch_signature(problem.inputs, problem.targets, model.hparams.modalities),
         tf.TensorSpec([], tf.int32),
         tf.TensorSpec([None], tf.int32),
@@ -51,19 +104,20 @@ def make_search(
         tf.TensorSpec([None, None], tf.float32),
     ]
 
-    @tf.function(autograph=False, input_signature=signature)
-    def search(batch, command, max_lengths, features, uniform):
-        encoded, beams = model.encode(problem.inputs, batch), hparams.beam_size
-        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-        cache = model_cache(model, encoded, length, beams=beams, **held)
-        step = model_step(model, problem.targets, command, constraints)
-        if beams > 1:
-            stop_early = not hparams.return_beams
-            how = {"beams": beams, "alpha": hparams.alpha, "stop_early": stop_early}
-            return beam_search(step, cache, max_lengths, length, **how)
-        return greedy_search(step, cache, max_lengths, length, _choice(hparams, uniform))
 
-    return search
+def _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths) -> Cache:
+    encoded = model.encode(problem.inputs, batch)
+    held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+    return model_cache(model, encoded, length, beams=hparams.beam_size, **held)
+
+
+def _loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform) -> Loop:
+    step = model_step(model, problem.targets, command, constraints)
+    if hparams.beam_size > 1:
+        stop_early = not hparams.return_beams
+        how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": stop_early}
+        return beam_loop(step, cache, max_lengths, length, **how)
+    return greedy_loop(step, cache, max_lengths, length, _choice(hparams, uniform))
 
 
 def _choice(hparams: DecodeHParams, uniform: tf.Tensor):

@@ -31,6 +31,7 @@ class AudioSpec(InputSpec):
 
     length_unit = "seconds"
     given_by_path = True
+    form = "audio"
 
     def record_feature(self) -> Feature:
         return Feature("waveforms", "float", sequence=True)
@@ -48,6 +49,11 @@ class AudioSpec(InputSpec):
         from t2t_multimodel.problems.readers import audio
 
         return audio.read_audio(value, self.sample_rate)
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        from t2t_multimodel.problems.readers import audio_size
+
+        audio_size.check_seconds(value, limits.seconds)
 
     def shorten(self, raw: np.ndarray, modalities: Any) -> tuple[np.ndarray, str | None]:
         limit = self._longest(modalities)

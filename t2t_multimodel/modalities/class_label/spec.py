@@ -27,6 +27,7 @@ class ClassLabelSpec(TargetSpec):
     num_classes: int
     labels: str = ""
 
+    form = "class"
     autoregressive = False
     padding = -1
     empty = 0

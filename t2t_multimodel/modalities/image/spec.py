@@ -31,6 +31,7 @@ class ImageSpec(InputSpec):
 
     target_feature = "image/class/label"
     given_by_path = True
+    form = "image"
 
     def record_feature(self) -> Feature:
         return Feature("image/encoded", "bytes", sequence=False)
@@ -47,6 +48,11 @@ class ImageSpec(InputSpec):
         from t2t_multimodel.problems.readers import image
 
         return image.read_image(value)
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        from t2t_multimodel.problems.readers import image
+
+        image.check_size(value, limits.pixels, limits.pixels_a_byte)
 
     def encode(self, values: Sequence[bytes], vocabulary: Any, key: str) -> list[dict[str, Any]]:
         del vocabulary

@@ -11,7 +11,7 @@ import numpy as np
 from t2t_multimodel.data.inspect.side import Side, SideContext
 from t2t_multimodel.data.spec import Feature, InputSpec, Positions, TargetSpec
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID, Label
-from t2t_multimodel.errors import DecodeError, VocabularyError
+from t2t_multimodel.errors import DecodeError, InputLimitError, VocabularyError
 from t2t_multimodel.registry import register_modality
 
 
@@ -43,6 +43,10 @@ class SymbolSpec(InputSpec, TargetSpec):
         if isinstance(value, str) and not value.strip():
             raise DecodeError("the input is empty; give one input a line")
         return value
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        if len(value) > limits.characters:
+            raise InputLimitError(f"text of {len(value):,} characters; give at most {limits.characters:,}")
 
     def encode(self, values: Sequence[Any], vocabulary: Any, key: str) -> list[dict[str, Any]]:
         if vocabulary is None:

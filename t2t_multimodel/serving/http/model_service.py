@@ -1,0 +1,179 @@
+"""A trained model behind a queue: requests in, outputs out, from any number of tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from t2t_multimodel.data.problem import Problem
+from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+from t2t_multimodel.decoding.output import Output
+from t2t_multimodel.decoding.problem_decoder import PreparedInput, ProblemDecoder
+from t2t_multimodel.errors import InputLimitError, MultiModelError, RequestError
+from t2t_multimodel.report.one_input import Inspection
+from t2t_multimodel.serving.http.batch_queue import BatchQueue
+from t2t_multimodel.serving.http.config import Limits, QueueConfig
+from t2t_multimodel.trained_model import TrainedModel
+
+Given = str | bytes | RequestError
+_READERS = 2
+_STREAM_IDS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """What is run together.
+
+    Attributes:
+        problem: its name.
+        what: the rest that must be equal.
+    """
+
+    problem: str
+    what: Any
+
+
+class ModelService:
+    """Reads inputs in a few threads and runs the model in one.
+
+    Args:
+        model: the trained model.
+        limits: of requests.
+        queue: how requests are batched.
+        observe: called with problem and size of each batch.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        limits: Limits,
+        queue: QueueConfig,
+        observe: Callable[[str, int], None] = lambda problem, size: None,
+    ):
+        self.limits, self.config = limits, queue
+        self._model = model
+        self.problems: dict[str, Problem] = {name: model.decoder(name).problem for name in model.problems}
+        self.queue = BatchQueue(queue, lambda key, size: observe(key.problem, size))
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
+
+    @property
+    def step(self) -> int:
+        """Training step of the model."""
+        return self._model.step
+
+    def waiting(self) -> dict[str, int]:
+        """Inputs that wait, by problem."""
+        counts = dict.fromkeys(self.problems, 0)
+        for key, length in self.queue.lengths().items():
+            counts[key.problem] += length
+        return counts
+
+    async def decode(
+        self, problem: str, inputs: Sequence[Given], hparams: DecodeHParams
+    ) -> list[Output | RequestError]:
+        """An output, or an error, for each input.
+
+        Raises:
+            RequestError: the server has too much to do, or the beam does not fit.
+        """
+        with self.queue.held(len(inputs)):
+            decoder = self._decoder(problem, hparams)
+            return list(await asyncio.gather(*(self._decode_one(problem, one, decoder) for one in inputs)))
+
+    async def _decode_one(self, problem: str, given: Given, decoder: ProblemDecoder) -> Output | RequestError:
+        try:
+            prepared = await self._prepare(given, decoder)
+        except RequestError as error:
+            return error
+        return await self._run(Key(problem, decoder.hparams), prepared, decoder.decode_prepared)
+
+    async def stream(self, problem: str, given: Given, hparams: DecodeHParams) -> AsyncIterator[str | Output]:
+        """The output of one input as it grows: texts, and at the end the output. It runs in a batch of its own.
+
+        Raises:
+            RequestError: the input cannot be served.
+        """
+        loop, events, left = asyncio.get_running_loop(), asyncio.Queue(), threading.Event()
+
+        def run(items: Sequence[PreparedInput]) -> list[None]:
+            for event in decoder.stream_prepared(items[0], _STREAM_IDS):
+                if left.is_set():
+                    break
+                loop.call_soon_threadsafe(events.put_nowait, event)
+            return [None]
+
+        with self.queue.held(1):
+            decoder = self._decoder(problem, hparams)
+            prepared = await self._prepare(given, decoder)
+            done = asyncio.ensure_future(self._run(Key(problem, object()), prepared, run))
+            done.add_done_callback(lambda _: events.put_nowait(None))
+            try:
+                while (event := await events.get()) is not None:
+                    yield event
+                await done  # raises what went wrong
+            finally:
+                left.set()
+                done.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await done
+
+    async def inspect(self, problem: str, given: Given) -> Inspection:
+        """What the model does with one input.
+
+        Raises:
+            RequestError: the input cannot be served.
+        """
+
+        def run(items: Sequence[PreparedInput]) -> list[Inspection]:
+            return [self._model.inspect_prepared(problem, items[0])]
+
+        with self.queue.held(1):
+            prepared = await self._prepare(given, self._decoder(problem, DecodeHParams()))
+            return await self._run(Key(problem, object()), prepared, run)
+
+    def warm(self, problem: str, given: str | bytes, hparams: DecodeHParams, stream: bool = False) -> None:
+        """Decodes an input in the calling thread, so that the search it needs is traced."""
+        decoder = self._decoder(problem, hparams)
+        prepared = decoder.prepare(given)
+        if stream:
+            list(decoder.stream_prepared(prepared))
+        else:
+            decoder.decode_prepared([prepared])
+
+    def stop(self) -> None:
+        """Ends the threads."""
+        self.queue.stop()
+        self._readers.shutdown(cancel_futures=True)
+
+    async def _run(self, key: Key, item: Any, run: Callable[[Sequence[Any]], Sequence[Any]]) -> Any:
+        return await asyncio.wrap_future(self.queue.put(key, item, run))
+
+    async def _prepare(self, given: Given, decoder: ProblemDecoder) -> PreparedInput:
+        if isinstance(given, RequestError):
+            raise given
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, given, decoder)
+
+    def _read(self, given: str | bytes, decoder: ProblemDecoder) -> PreparedInput:
+        """Holds an input to the limits and encodes it."""
+        limits = self.limits.inputs
+        try:
+            decoder.problem.inputs.check_limits(given, limits)
+            prepared = decoder.prepare(given)
+        except InputLimitError as error:
+            raise RequestError(str(error), 413) from None
+        except MultiModelError as error:
+            raise RequestError(str(error), 422) from None
+        if decoder.problem.inputs.uses_vocabulary and prepared.length > limits.ids:
+            raise RequestError(f"text of {prepared.length} ids; give at most {limits.ids}", 413)
+        return prepared
+
+    def _decoder(self, problem: str, hparams: DecodeHParams) -> ProblemDecoder:
+        try:
+            return self._model.decoder(problem, hparams)
+        except MultiModelError as error:
+            raise RequestError(str(error), 400) from None

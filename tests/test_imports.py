@@ -10,6 +10,7 @@ PACKAGE = "t2t_multimodel"
 FLOORS = [
     ["bin"],
     ["serving"],
+    ["demo.make"],
     ["api", "trained_model"],
     ["report"],
     ["decoding"],
@@ -36,7 +37,7 @@ FLOORS = [
     ["hparams.multimodel"],
     ["hparams", "registry", "process", "observe"],
     ["user_modules"],
-    ["paths"],
+    ["paths", "demo"],
     ["errors"],
 ]
 HEIGHT = {name: height for height, names in enumerate(reversed(FLOORS)) for name in names}

@@ -173,8 +173,8 @@ async function take(example) {
 
 /** Takes the bytes of a picture or a sound, and asks. */
 async function takeFile(blob, name) {
-  const most = problem.limits && problem.limits.bytes;
-  if (most && blob.size > most) {
+  const most = ((problem.limits && problem.limits.bytes) || Infinity) * 0.74; // of base64, with room for the rest
+  if (blob.size > most) {
     tell(`This file has ${(blob.size / 1e6).toFixed(1)} MB, at most ${(most / 1e6).toFixed(1)} MB are taken; give a smaller one`);
     return;
   }

@@ -80,7 +80,8 @@ def make_sliced_search(
         loop = _loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
         return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
 
-    state = start.get_concrete_function().structured_outputs
+    first = start.get_concrete_function().structured_outputs
+    state = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), first)
     rest = [tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
 
     @tf.function(autograph=False, input_signature=[state, *rest, tf.TensorSpec([], tf.int32)])

@@ -66,7 +66,7 @@ def _described_scene(split: str, index: int, seed: int) -> tuple[mini_world.Scen
 
 @register_problem("mini_image_class")
 class MiniImageClass(MiniProblem):
-    """Kind and colour of the one shape in an image."""
+    """Kind and colour of a shape."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)
     targets = ClassLabelSpec(len(mini_world.KINDS) * len(mini_world.COLOURS))

@@ -5,7 +5,6 @@ import shutil
 import numpy as np
 import pytest
 
-from t2t_multimodel import load
 from t2t_multimodel.errors import CheckpointError, TrainingError
 from t2t_multimodel.runs.load import load_run
 from t2t_multimodel.runs.rounded_weights import FILE, restore_rounded_weights, save_rounded_weights
@@ -36,11 +35,6 @@ def test_a_folder_with_rounded_weights_is_a_run(given, run):
         np.testing.assert_array_equal(rounded, variable.numpy().astype(np.float16), err_msg=name)
     sizes = (given / FILE).stat().st_size, 2 * sum(v.numpy().size for v in run.model.named_variables().values())
     assert sizes[0] < 1.2 * sizes[1] + 200 * len(run.model.named_variables())
-
-
-def test_it_decodes_and_scores(given):
-    (output,) = load(given).generate("mini_parsing", ["a red circle"], extra_length=4)
-    assert "circle" in output.text and output.score < 0
 
 
 def test_equal_weights_give_equal_bytes(given, run):

@@ -2,12 +2,13 @@
 "use strict";
 
 const GROUPS = { text: "From text", image: "From a picture", audio: "From sound" };
-const CHOOSE = {
-  text: "Type something, or take one of the examples.",
-  image: "Choose a picture, or take one of the examples.",
-  audio: "Choose or record a sound, or take one of the examples.",
+const MISSING = {
+  text: "Type something, or take one of the examples",
+  image: "Choose a picture, or take one of the examples",
+  audio: "Choose or record a sound, or take one of the examples",
 };
 const BEAMS = [1, 2, 4, 8];
+const BASE64_SHARE = 0.74; // of a request's bytes that a file may have
 const RECORDING_RATE = 16000;
 const SMALL_PICTURE = 160; // pixels; what is smaller is enlarged without smoothing
 
@@ -15,10 +16,11 @@ const $ = (id) => document.getElementById(id);
 let problems = [];
 let problem = null;
 let run = null; // the AbortController of the question under way
-let recording = null;
-const given = {}; // what was given last: text by problem, {b64, url} by kind of input
+let recording = null; // {recorder, kept}
+let shown = null; // the answer on the page: {said, input, seen}
+const given = {}; // what was given last: text by problem, {b64, url, name} by kind of input
 
-// --- Small helpers -------------------------------------------------------------------------------------------------
+// --- Small helpers ---
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -33,11 +35,8 @@ const svg = (tag, attributes = {}, ...children) =>
 
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
-/** "cause; cure" of the server as sentences. */
-function sentence(text) {
-  const trimmed = text.trim();
-  return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
-}
+/** "cause; cure" of the server as a sentence. */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 function picture(url, alt) {
   const image = el("img", { src: url, alt });
@@ -45,62 +44,58 @@ function picture(url, alt) {
   return image;
 }
 
-/** A box of which a share is filled, as wide as its parent. */
-const bar = (share) =>
-  svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { class: "ground", width: 1, height: 1 }), svg("rect", { class: "fill", width: share, height: 1 }));
-
-/** A cell that is the fuller coloured, the nearer the share is to 1. */
-const cell = (share) =>
-  svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { class: "ground", width: 1, height: 1 }),
-    svg("rect", { class: "fill", width: 1, height: 1, "fill-opacity": share.toFixed(3) }));
-
-// --- The server ----------------------------------------------------------------------------------------------------
-
-async function reasonOf(response) {
-  const body = await response.json().catch(() => ({}));
-  const wait = response.headers.get("Retry-After");
-  return (body.error || `the server answered ${response.status}`) + (wait ? `; try again in ${wait} s` : "");
+/** A row of boxes that fills its parent, each the fuller coloured, the nearer its share is to 1. */
+function boxes(shares, attributes = { "aria-hidden": "true" }) {
+  const row = svg("svg", { viewBox: `0 0 ${shares.length} 1`, preserveAspectRatio: "none", ...attributes });
+  row.append(svg("rect", { class: "ground", width: shares.length, height: 1 }));
+  shares.forEach((share, x) => row.append(svg("rect", { class: "fill", x, width: 1.01, height: 1, "fill-opacity": share.toFixed(3) })));
+  return row;
 }
 
-async function post(path, body, signal) {
-  const response = await fetch(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
+/** A region that scrolls sideways, by keyboard as well. */
+const scroll = (name, ...children) => el("div", { class: "scroll", role: "region", "aria-label": name, tabindex: "0" }, ...children);
+
+// --- The server ---
+
+/** Asks the server; a refusal and a silence become an Error that says why. */
+async function request(path, options = {}) {
+  const response = await fetch(path, options).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new Error("the server does not answer; see that t2t-query-server runs, and try again");
   });
-  if (!response.ok) throw new Error(await reasonOf(response));
-  return response;
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new Error(body.error || `the server answered with status ${response.status}; try again`);
 }
 
-/** The events of a stream, [name, data] each. */
+const post = (path, body, signal) =>
+  request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+
+/** The server-sent events of a response, [name, data] each. */
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let rest = ""; ; ) {
     const { value, done } = await reader.read();
     if (done) return;
-    const blocks = (rest + value).split(/\r?\n\r?\n/);
+    const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const lines = block.split(/\r?\n/);
-      const part = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim());
-      if (part("data").length) yield [part("event")[0] || "message", JSON.parse(part("data").join("\n"))];
+      const [, name, data] = block.match(/^event: (.*)\ndata: (.*)$/) || [];
+      if (name) yield [name, JSON.parse(data)];
     }
   }
 }
 
-// --- The choice of a problem ---------------------------------------------------------------------------------------
+// --- The choice of a problem ---
 
 function listProblems() {
   for (const [kind, legend] of Object.entries(GROUPS)) {
-    const found = problems.filter((one) => one.input === kind);
-    if (!found.length) continue;
-    const list = el("div");
-    for (const one of found) {
+    const labels = problems.filter((one) => one.input === kind).map((one) => {
       const radio = el("input", { type: "radio", name: "problem", value: one.name });
       radio.addEventListener("change", () => choose(one));
-      list.append(el("label", {}, radio, one.title));
-    }
-    $("tasks").append(el("fieldset", {}, el("legend", {}, legend), list));
+      return el("label", {}, radio, one.title);
+    });
+    if (labels.length) $("tasks").append(el("fieldset", {}, el("legend", {}, legend), el("div", {}, ...labels)));
   }
 }
 
@@ -115,25 +110,22 @@ function choose(one) {
   $("title").textContent = one.title;
   document.title = `${one.title} · MultiModel`;
   $("answer").hidden = true;
+  $("status").textContent = "";
   tell("");
   showField();
   showExamples();
+  const wanted = Math.min(Number($("beams").value) || 4, one.limits.beams);
+  $("beams").replaceChildren(...BEAMS.filter((size) => size <= one.limits.beams).map((size) => el("option", {}, `${size}`)));
+  $("beams").value = String(wanted);
   $("beams-label").hidden = one.output === "class";
-  const most = (one.limits && one.limits.beams) || Infinity;
-  const wanted = Number($("beams").value) || 4;
-  $("beams").replaceChildren(...BEAMS.filter((size) => size <= most).map((size) => el("option", {}, String(size))));
-  $("beams").value = String(Math.min(wanted, most));
 }
 
 function showField() {
-  const text = problem.input === "text";
-  document.querySelector("[data-field=text]").hidden = !text;
-  document.querySelector("[data-field=file]").hidden = text;
-  if (text) {
-    $("text").value = given[problem.name] || "";
-    return;
-  }
   const image = problem.input === "image";
+  for (const field of document.querySelectorAll("[data-field]")) {
+    field.hidden = (field.dataset.field === "text") !== (problem.input === "text");
+  }
+  $("text").value = given[problem.name] || "";
   $("file").value = "";
   $("file").accept = image ? "image/*" : "audio/*";
   $("file-label").textContent = image ? "Your picture" : "Your sound";
@@ -142,47 +134,45 @@ function showField() {
   showGiven();
 }
 
+function showGiven() {
+  const one = given[problem.input];
+  $("given").hidden = !one || problem.input !== "image";
+  $("given").replaceChildren(...($("given").hidden ? [] : [picture(one.url, "")]));
+  $("given-name").textContent = one ? one.name : "";
+}
+
 function showExamples() {
-  const examples = problem.examples || [];
   const pictures = problem.input === "image";
   $("examples").className = pictures ? "pictures" : "";
-  $("examples").replaceChildren(...examples.map((one) => {
+  $("examples").replaceChildren(...problem.examples.map((one) => {
     const button = el("button", { type: "button" }, ...(pictures ? [picture(one.url, "")] : []), one.label);
     button.addEventListener("click", () => take(one));
     return button;
   }));
-  $("ready").hidden = !examples.length;
+  $("ready").hidden = !problem.examples.length;
 }
 
-// --- What is given -------------------------------------------------------------------------------------------------
+// --- What is given ---
 
 async function take(example) {
-  if (problem.input === "text") {
-    $("text").value = example.text;
-    ask();
-    return;
-  }
   try {
-    const response = await fetch(example.url);
-    if (!response.ok) throw new Error(await reasonOf(response));
-    await takeFile(await response.blob(), example.label);
+    if (problem.input !== "text") return await takeFile(await (await request(example.url)).blob(), example.label);
+    $("text").value = example.text;
+    return ask();
   } catch (error) {
-    tell(error.message);
+    return tell(error.message);
   }
 }
 
 /** Takes the bytes of a picture or a sound, and asks. */
 async function takeFile(blob, name) {
-  const most = ((problem.limits && problem.limits.bytes) || Infinity) * 0.74; // of base64, with room for the rest
-  if (blob.size > most) {
-    tell(`This file has ${(blob.size / 1e6).toFixed(1)} MB, at most ${(most / 1e6).toFixed(1)} MB are taken; give a smaller one`);
-    return;
-  }
-  const before = given[problem.input];
-  if (before) URL.revokeObjectURL(before.url);
+  const most = problem.limits.bytes * BASE64_SHARE;
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+  if (blob.size > most) return tell(`This file has ${megabytes(blob.size)}; give one of at most ${megabytes(most)}`);
+  if (given[problem.input]) URL.revokeObjectURL(given[problem.input].url);
   given[problem.input] = { b64: await base64(blob), url: URL.createObjectURL(blob), name };
   showGiven();
-  ask();
+  return ask();
 }
 
 function base64(blob) {
@@ -194,58 +184,43 @@ function base64(blob) {
   });
 }
 
-function showGiven() {
-  const one = given[problem.input];
-  const image = one && problem.input === "image";
-  $("given").replaceChildren(...(image ? [picture(one.url, "")] : []));
-  $("given").hidden = !image;
-  $("given-name").textContent = one ? one.name : "";
-}
-
+/** Says what is wrong beside the field; "" takes it back. */
 function tell(reason) {
-  const field = problem && problem.input !== "text" ? $("file") : $("text");
-  const hint = `${field.id}-hint`;
+  const field = $(problem && problem.input !== "text" ? "file" : "text");
   $("error").textContent = reason && sentence(reason);
   $("error").hidden = !reason;
   for (const one of [$("file"), $("text")]) one.removeAttribute("aria-invalid");
-  field.setAttribute("aria-describedby", reason ? `error ${hint}` : hint);
+  field.setAttribute("aria-describedby", `${reason && "error "}${field.id}-hint`);
   if (reason) field.setAttribute("aria-invalid", "true");
 }
 
-// --- Recording -----------------------------------------------------------------------------------------------------
+// --- Recording ---
 
 async function startRecording() {
   tell("");
-  try {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const recorder = new MediaRecorder(stream);
-    const chunks = [];
-    const started = Date.now();
-    const most = (problem.limits && problem.limits.seconds) || 30;
-    recording = { recorder, kept: true };
-    const tick = setInterval(() => {
-      const seconds = (Date.now() - started) / 1000;
-      $("clock").textContent = `${Math.floor(seconds)} s`;
-      if (seconds >= most - 0.5) stopRecording(true);
-    }, 200);
-    recorder.ondataavailable = (event) => chunks.push(event.data);
-    recorder.onstop = async () => {
-      clearInterval(tick);
-      stream.getTracks().forEach((track) => track.stop());
-      const { kept } = recording;
-      recording = null;
-      showRecorder();
-      try {
-        if (kept) await takeFile(await asWav(new Blob(chunks)), "Your recording");
-      } catch {
-        tell("The recording cannot be used; record again, or choose a file");
-      }
-    };
-    recorder.start();
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch(() => null);
+  if (!stream) return tell("There is no microphone that this page may use; allow it in the browser, or choose a file");
+  const [recorder, chunks, started] = [new MediaRecorder(stream), [], Date.now()];
+  const most = problem.limits.seconds || 30;
+  recording = { recorder, kept: true };
+  const tick = setInterval(() => {
+    const seconds = (Date.now() - started) / 1000;
+    $("clock").textContent = `${Math.floor(seconds)} s`;
+    if (seconds > most - 0.5) stopRecording(true);
+  }, 200);
+  recorder.ondataavailable = (event) => chunks.push(event.data);
+  recorder.onstop = async () => {
+    clearInterval(tick);
+    stream.getTracks().forEach((track) => track.stop());
+    const { kept } = recording;
+    recording = null;
     showRecorder();
-  } catch {
-    tell("There is no microphone that this page may use; allow it in the browser, or choose a file");
-  }
+    const wav = kept && (await asWav(new Blob(chunks)).catch(() => null));
+    if (wav) takeFile(wav, "Your recording");
+    else if (kept) tell("The recording is empty; record for longer, or choose a file");
+  };
+  recorder.start();
+  return showRecorder();
 }
 
 function stopRecording(kept) {
@@ -279,346 +254,323 @@ async function asWav(blob) {
   return new Blob([header, values], { type: "audio/wav" });
 }
 
-// --- Asking --------------------------------------------------------------------------------------------------------
+// --- Asking ---
 
-/** The input as requests have it, or null after saying what is missing. */
+/** The input as requests have it; throws an Error that says what is missing. */
 function input() {
-  if (problem.input !== "text") {
-    if (!given[problem.input]) tell(CHOOSE[problem.input]);
-    return given[problem.input] ? { b64: given[problem.input].b64 } : null;
-  }
-  const text = $("text").value.trim().replace(/\s+/g, " ");
-  const most = problem.limits && problem.limits.characters;
+  const value = problem.input === "text" ? $("text").value.trim().replace(/\s+/g, " ") : given[problem.input];
+  if (!value) throw new Error(MISSING[problem.input]);
+  if (problem.input !== "text") return { b64: value.b64 };
   given[problem.name] = $("text").value;
-  if (!text) tell(CHOOSE.text);
-  else if (most && text.length > most) tell(`This text has ${text.length} characters, at most ${most} are taken; shorten it`);
-  else return text;
-  return null;
+  const most = problem.limits.characters;
+  if (value.length > most) throw new Error(`This text has ${value.length} characters; give at most ${most}`);
+  return value;
 }
 
 async function ask() {
   cancel();
   tell("");
-  const value = input();
-  if (value === null) {
-    $(problem.input === "text" ? "text" : "file").focus();
-    return;
-  }
   const mine = (run = new AbortController());
   const decode = problem.output === "class" ? {} : { decode: { beam_size: Number($("beams").value), alpha: 0.6 } };
-  working(true);
   try {
-    const response = await post(`/v1/${problem.name}`, { inputs: [value], ...decode, stream: true }, mine.signal);
+    const value = input();
     begin(value);
+    const response = await post(`/v1/${problem.name}`, { inputs: [value], ...decode, stream: true }, mine.signal);
     for await (const [name, data] of events(response)) {
       if (name === "partial") grow(data.text);
-      else if (name === "error" || data.error) throw new Error(data.error);
       else if (name === "output") finish(data);
+      else throw new Error(data.error);
     }
   } catch (error) {
     if (error.name !== "AbortError") fail(error);
   } finally {
-    if (run === mine) working(false);
+    if (run === mine) ready();
   }
 }
 
 function cancel() {
   if (run) run.abort();
-  working(false);
+  ready();
 }
 
-function working(yes) {
-  if (!yes) run = null;
-  $("stop").hidden = !yes;
-  $("answer").setAttribute("aria-busy", String(yes));
-  if (yes) $("status").textContent = "Working";
+function ready() {
+  run = null;
+  $("stop").hidden = true;
+  $("answer").setAttribute("aria-busy", "false");
   document.querySelectorAll(".growing").forEach((one) => one.classList.remove("growing"));
 }
 
 function fail(error) {
   $("answer").hidden = true;
-  if (problem.input !== "text") showGiven();
   $("status").textContent = "";
-  tell(error instanceof TypeError ? "The server does not answer; see that t2t-query-server runs, and try again" : error.message);
+  showGiven();
+  tell(error.message);
+  $(problem.input === "text" ? "text" : "file").focus();
 }
 
-// --- The answer ----------------------------------------------------------------------------------------------------
-
-let shown = null; // {said, input} of the answer on the page
+// --- The answer ---
 
 function begin(value) {
-  const said = el("p", { class: "said growing" });
+  const [said, one] = [el("p", { class: "said growing" }), given[problem.input]];
   shown = { said, input: value, seen: null };
-  const one = given[problem.input];
   let result = said;
   if (problem.input === "image") {
     $("given").hidden = true; // it stands above its answer
-    result = el("figure", { class: problem.output === "class" ? "classified" : "captioned" },
-      picture(one.url, one.name), el("figcaption", {}, said));
+    const kind = problem.output === "class" ? "classified" : "captioned";
+    result = el("figure", { class: kind }, picture(one.url, one.name), el("figcaption", {}, said));
   } else if (problem.input === "audio") {
-    shown.spectrogram = el("div", { class: "heard" }, el("audio", { controls: "", src: one.url, "aria-label": "The sound" }));
-    result = el("figure", {}, shown.spectrogram, el("figcaption", {}, said));
+    const sound = el("audio", { controls: "", src: one.url, "aria-label": "Your sound" });
+    result = el("figure", {}, el("div", { class: "heard" }, sound), el("figcaption", {}, said));
   }
   $("result").replaceChildren(result);
   for (const id of ["candidates", "warning", "look", "inside"]) $(id).hidden = true;
   $("look").setAttribute("aria-expanded", "false");
-  $("answer").hidden = false;
+  $("answer").hidden = $("stop").hidden = false;
+  $("answer").setAttribute("aria-busy", "true");
+  $("status").textContent = "Working";
   $("answer").scrollIntoView({ block: "nearest" });
 }
 
 function grow(text) {
+  shown.said.textContent = text;
   if (problem.output === "tree") drawTree(text);
-  else shown.said.textContent = text;
 }
 
 function finish(output) {
   shown.said.classList.remove("growing");
   grow(output.text);
-  const beams = output.beams || [];
-  if (problem.output === "class") shown.said.after(bars(beams));
-  else showBeams(beams.length ? beams : [output]);
+  if (problem.output === "class") shown.said.after(bars(output.beams));
+  else showBeams(output.beams.length ? output.beams : [output]);
   $("warning").textContent = output.warning ? sentence(output.warning) : "";
   $("warning").hidden = !output.warning;
   $("look").hidden = false;
   $("status").textContent = `Answer: ${output.text || "nothing"}`;
   $("answer").scrollIntoView({ block: "nearest" });
-  if (problem.input === "audio") inspect().then(showSpectrogram, () => {});
+  if (problem.input === "audio") showSpectrogram(shown);
 }
 
+/** Bars of probabilities. */
 const bars = (beams) =>
-  el("ol", { class: "bars", "aria-label": "The most probable" },
-    ...beams.map((one) => el("li", {}, el("span", {}, one.text), bar(one.score), el("span", { class: "number" }, percent(one.score)))));
+  el("ol", { class: "bars", "aria-label": "The most probable" }, ...beams.map((one) => {
+    const bar = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { class: "ground", width: 1, height: 1 }), svg("rect", { class: "fill", width: one.score, height: 1 }));
+    return el("li", {}, el("span", {}, one.text), bar, el("span", { class: "number" }, percent(one.score)));
+  }));
 
 function showBeams(beams) {
   $("beam-list").classList.toggle("brackets", problem.output === "tree");
   $("beam-list").replaceChildren(...beams.map((one) =>
     el("li", {}, el("span", {}, one.text), el("span", { class: "number" }, one.score.toFixed(3).replace("-", "−")))));
-  $("candidates").querySelector("h4").textContent = beams.length > 1 ? "Candidates" : "Score";
-  $("score-hint").textContent = "The number is the log-probability of the whole answer: the nearer to 0, the surer.";
+  $("candidates-title").textContent = beams.length > 1 ? "Candidates" : "Score";
   $("candidates").hidden = false;
 }
 
-function showSpectrogram(seen) {
-  if (!seen.input.png || !shown.spectrogram || shown.spectrogram.querySelector("img")) return;
-  shown.spectrogram.prepend(el("img", { src: png(seen), alt: `Spectrogram of ${(seen.input.seconds || 0).toFixed(1)} seconds` }));
+async function showSpectrogram(mine) {
+  const seen = await inspect().catch(() => null); // "Look inside" says why
+  if (!seen || !seen.input.png || shown !== mine) return;
+  const image = el("img", { src: png(seen), alt: `Spectrogram of ${seen.input.seconds.toFixed(1)} seconds` });
+  document.querySelector(".heard").prepend(image);
 }
 
-// --- Trees ---------------------------------------------------------------------------------------------------------
+// --- Trees ---
 
 /** Reads "(S (NP ...". What is still open at the end is closed there. */
 function readTree(text) {
-  const root = { label: "", children: [] };
-  const open = [root];
-  for (const [, bracket, label, close, word] of text.matchAll(/(\()\s*([^\s()]*)|(\))|([^\s()]+)/g)) {
-    const top = open[open.length - 1];
-    if (bracket) {
-      const node = { label, children: [] };
-      top.children.push(node);
-      open.push(node);
-    } else if (close) {
+  const open = [{ children: [] }];
+  for (const [, label, close, word] of text.matchAll(/\(\s*([^\s()]*)|(\))|([^\s()]+)/g)) {
+    if (close) {
       if (open.length > 1) open.pop();
-    } else top.children.push({ word });
+      continue;
+    }
+    const node = { text: word || label, word: word !== undefined, children: [] };
+    open[open.length - 1].children.push(node);
+    if (!word) open.push(node);
   }
-  return root.children[0];
+  return open[0].children[0];
 }
 
 function drawTree(text) {
   const root = readTree(text);
   if (!root) return;
-  const measure = document.createElement("canvas").getContext("2d");
-  const style = getComputedStyle(document.documentElement);
-  const width = (name, font) => {
-    measure.font = font;
-    return measure.measureText(name).width;
-  };
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.font = `17px ${getComputedStyle(document.documentElement).getPropertyValue("--serif")}`;
   const nodes = [];
-  let right = 0;
-  let deepest = 0;
+  let [right, deepest] = [0, 0];
   (function place(node, depth) {
-    if (node.word === undefined && node.children.length) {
-      node.children.forEach((child) => place(child, depth + 1));
+    node.children.forEach((child) => place(child, depth + 1));
+    if (node.children.length) {
       node.x = (node.children[0].x + node.children[node.children.length - 1].x) / 2;
     } else {
-      const words = width(node.word || node.label, `17px ${style.getPropertyValue("--serif")}`);
-      node.x = right + Math.max(words, 30) / 2;
-      right += Math.max(words, 30) + 18;
+      const width = Math.max(canvas.measureText(node.text).width, 30);
+      node.x = right + width / 2;
+      right += width + 18;
     }
     node.depth = depth;
     deepest = Math.max(deepest, depth);
     nodes.push(node);
   })(root, 0);
-  const down = (node) => 18 + 46 * (node.word === undefined ? node.depth : deepest);
-  const drawing = svg("svg", { width: Math.ceil(right), height: 46 * deepest + 30, role: "img", "aria-label": `Parse tree: ${text}` });
+  const down = (node) => 18 + 46 * (node.word ? deepest : node.depth);
+  const [width, height] = [Math.ceil(right), 46 * deepest + 30];
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `Parse tree: ${text}` });
+  drawing.style.minWidth = `${0.75 * width}px`; // smaller it could not be read
   for (const node of nodes) {
-    for (const child of node.children || []) {
-      const kind = child.word === undefined ? "line" : "line faint";
-      drawing.append(svg("path", { class: kind, d: `M${node.x} ${down(node) + 6}L${child.x} ${down(child) - 16}` }));
+    for (const child of node.children) {
+      const path = `M${node.x} ${down(node) + 6}L${child.x} ${down(child) - 16}`;
+      drawing.append(svg("path", { class: child.word ? "line faint" : "line", d: path }));
     }
   }
-  for (const node of nodes) {
-    const kind = node.word === undefined ? "tag" : "word";
-    drawing.append(svg("text", { class: kind, x: node.x, y: down(node) }, node.word === undefined ? node.label : node.word));
-  }
+  nodes.forEach((node) => drawing.append(svg("text", { class: node.word ? "word" : "tag", x: node.x, y: down(node) }, node.text)));
   $("result").replaceChildren(scroll("Parse tree", drawing));
 }
 
-/** A region that scrolls sideways, by keyboard as well. */
-const scroll = (name, ...children) => el("div", { class: "scroll", role: "region", "aria-label": name, tabindex: "0" }, ...children);
-
-// --- Looking inside ------------------------------------------------------------------------------------------------
+// --- Looking inside ---
 
 const png = (seen) => `data:image/png;base64,${seen.input.png}`;
 
 /** What /inspect says of the answer on the page; asked for once. */
 function inspect() {
-  shown.seen = shown.seen || post(`/v1/${problem.name}/inspect`, { inputs: [shown.input] }).then((response) => response.json());
-  return shown.seen;
+  const mine = shown;
+  mine.seen = mine.seen || post(`/v1/${problem.name}/inspect`, { inputs: [mine.input] }).then((response) => response.json());
+  mine.seen.catch(() => (mine.seen = null));
+  return mine.seen;
 }
 
 async function lookInside() {
-  const open = $("look").getAttribute("aria-expanded") === "true";
-  $("look").setAttribute("aria-expanded", String(!open));
-  $("inside").hidden = open;
-  if (open) return;
-  const mine = shown;
-  $("inside").replaceChildren(el("p", { class: "hint" }, "Looking."));
-  try {
-    const seen = await inspect();
-    if (shown === mine) $("inside").replaceChildren(...attention(seen), ...experts(seen));
-  } catch (error) {
-    mine.seen = null;
-    if (shown === mine) $("inside").replaceChildren(el("p", { class: "error", role: "alert" }, sentence(error.message)));
-  }
+  const [mine, open] = [shown, $("inside").hidden];
+  $("look").setAttribute("aria-expanded", String(open));
+  $("inside").hidden = !open;
+  if (!open) return;
+  $("inside").replaceChildren(el("p", { class: "hint" }, "Looking"));
+  const parts = await inspect().then((seen) => [...attention(seen), ...experts(seen)],
+    (error) => [el("p", { class: "error", role: "alert" }, sentence(error.message))]);
+  if (shown === mine) $("inside").replaceChildren(...parts);
 }
 
-const piece = (text) => text.replace(/▁/g, " ").trim() || "␣";
+const part = (title, hint, drawing) => [el("section", {}, el("h4", {}, title), el("p", { class: "hint" }, hint), drawing)];
+
+const piece = (text) => (text === "</s>" ? "(end)" : text.replace(/▁/g, " ").trim() || "␣");
 
 function attention(seen) {
   const found = seen.attention;
   if (!found || !found.weights.length) return [];
-  const rows = found.output.map(piece);
   const most = Math.max(...found.weights.flat());
-  const part = (drawing, hint) => [el("section", {}, el("h4", {}, "Where it looked"), el("p", { class: "hint" }, hint), drawing)];
-  if (found.grid && seen.input.png) {
-    return part(tiles(seen, rows, most), "The picture for each piece of the answer: bright where the network looked.");
+  const rows = found.weights.map((weights, i) => ({
+    name: piece(found.output[i]),
+    weights,
+    shares: weights.map((weight) => weight / most),
+    peak: weights.indexOf(Math.max(...weights)),
+  }));
+  const title = "Where it looked";
+  if (found.grid) {
+    return part(title, "The picture for each piece of the answer: bright where the network looked.", tiles(seen, rows));
   }
+  const hint = "A row for each piece of the answer, the stronger the colour, the more it looked there.";
   if (found.source) {
-    const hint = "A row for each piece of the answer, a column for each piece of your text: the stronger the colour, the more it looked there.";
-    return part(scroll("Where it looked", matrix(found, rows, found.source.map(piece), most)), hint);
+    return part(title, `${hint} A column is a piece of your text.`, scroll(title, matrix(rows, found.source.map(piece))));
   }
-  return part(strips(seen, rows, most), "A row for each piece of the answer, time from left to right: the stronger the colour, the more it listened there.");
+  return part(title, `${hint} Time goes from left to right.`, strips(seen, rows));
 }
 
-function matrix(found, rows, columns, most) {
+function matrix(rows, columns) {
   const head = el("tr", {}, el("td"), ...columns.map((name) => el("th", { scope: "col" }, el("span", {}, name))));
-  const lines = found.weights.map((weights, i) =>
-    el("tr", {}, el("th", { scope: "row" }, rows[i]), ...weights.map((weight, j) => {
-      const value = percent(weight);
-      return el("td", { title: `${rows[i]}, ${columns[j]}: ${value}` }, cell(weight / most), el("span", { class: "unseen" }, value));
+  const lines = rows.map((row) =>
+    el("tr", {}, el("th", { scope: "row" }, row.name), ...row.weights.map((weight, j) => {
+      const title = `${row.name}, ${columns[j]}: ${percent(weight)}`;
+      return el("td", { title }, boxes([row.shares[j]]), el("span", { class: "unseen" }, percent(weight)));
     })));
   return el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...lines));
 }
 
-/** The place of the greatest of some numbers. */
-const peak = (weights) => weights.indexOf(Math.max(...weights));
-
-function tiles(seen, rows, most) {
-  const { weights, grid: [height, width] } = seen.attention;
-  return el("div", { class: "tiles" }, ...weights.map((shares, i) => {
+function tiles(seen, rows) {
+  const [height, width] = seen.attention.grid;
+  return el("div", { class: "tiles" }, ...rows.map((row) => {
     const shade = svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    shares.forEach((share, at) => {
-      const box = { x: at % width, y: Math.floor(at / width), width: 1.02, height: 1.02 };
-      shade.append(svg("rect", { class: "shade", ...box, "fill-opacity": (0.82 * (1 - share / most)).toFixed(3) }));
+    row.shares.forEach((share, at) => {
+      const box = { x: at % width, y: Math.floor(at / width), width: 1.01, height: 1.01 };
+      shade.append(svg("rect", { ...box, "fill-opacity": (0.82 * (1 - share)).toFixed(3) }));
     });
-    const at = peak(shares);
-    const where = `most at row ${Math.floor(at / width) + 1} of ${height}, column ${at % width + 1} of ${width}`;
-    return el("figure", {}, el("div", { class: "spot" }, picture(png(seen), where), shade), el("figcaption", {}, rows[i]));
+    const where = `most at row ${Math.floor(row.peak / width) + 1} of ${height}, column ${(row.peak % width) + 1} of ${width}`;
+    return el("figure", {}, el("div", { class: "spot" }, picture(png(seen), where), shade), el("figcaption", {}, row.name));
   }));
 }
 
-function strips(seen, rows, most) {
-  const { weights } = seen.attention;
+function strips(seen, rows) {
   const seconds = seen.input.seconds || 0;
-  const box = el("div", { class: "strips" });
-  if (seen.input.png) box.append(el("span"), el("img", { src: png(seen), alt: "Spectrogram" }));
-  weights.forEach((shares, i) => {
-    const at = ((peak(shares) + 0.5) / shares.length) * seconds;
-    const name = `${rows[i]}: most at ${at.toFixed(1)} s`;
-    const strip = svg("svg", { viewBox: `0 0 ${shares.length} 1`, preserveAspectRatio: "none", role: "img", "aria-label": name });
-    strip.append(svg("rect", { class: "ground", width: shares.length, height: 1 }));
-    shares.forEach((share, j) => {
-      strip.append(svg("rect", { class: "fill", x: j, width: 1.02, height: 1, "fill-opacity": (share / most).toFixed(3) }));
-    });
-    box.append(el("span", {}, rows[i]), strip);
+  const parts = rows.map((row) => {
+    const at = ((row.peak + 0.5) / row.shares.length) * seconds;
+    const strip = boxes(row.shares, { role: "img", "aria-label": `${row.name}: most at ${at.toFixed(1)} s` });
+    return [el("span", {}, row.name), strip];
   });
-  box.append(el("span"), el("p", { class: "hint" }, el("span", {}, "0 s"), el("span", {}, `${seconds.toFixed(1)} s`)));
-  return box;
+  if (seen.input.png) parts.unshift([el("span"), el("img", { src: png(seen), alt: "Spectrogram" })]);
+  const axis = el("p", { class: "hint" }, el("span", {}, "0 s"), el("span", {}, `${seconds.toFixed(1)} s`));
+  return el("div", { class: "strips" }, ...parts.flat(), el("span"), axis);
 }
 
 function experts(seen) {
-  const mixtures = (seen.experts || []).filter((one) => one.load.length);
+  const mixtures = seen.experts.filter((one) => one.load.length);
   if (!mixtures.length) return [];
-  const count = Math.max(...mixtures.map((one) => one.load.length));
-  const head = el("tr", {}, el("td"), ...Array.from({ length: count }, (_, i) => el("th", { scope: "col" }, `Expert ${i + 1}`)));
+  const head = mixtures[0].load.map((_, i) => el("th", { scope: "col" }, `Expert ${i + 1}`));
   const rows = mixtures.map((one) =>
-    el("tr", {}, el("th", { scope: "row" }, one.name), ...one.load.map((share) => el("td", {}, cell(share), el("span", {}, percent(share))))));
-  const table = el("table", { class: "experts" }, el("thead", {}, head), el("tbody", {}, ...rows));
-  const hint = "Each position of a sequence is sent to a few experts of a mixture: the share that each one got.";
-  return [el("section", {}, el("h4", {}, "Which experts worked"), el("p", { class: "hint" }, hint), scroll("Which experts worked", table))];
+    el("tr", {}, el("th", { scope: "row" }, one.name), ...one.load.map((share) => el("td", {}, boxes([share]), el("span", {}, percent(share))))));
+  const table = el("table", { class: "experts" }, el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...rows));
+  const title = "Which experts worked";
+  return part(title, "Each position is sent to a few experts of a mixture: the share that each of them got.", scroll(title, table));
 }
 
-// --- Start ---------------------------------------------------------------------------------------------------------
+// --- Start ---
 
 function listen() {
-  $("ask").addEventListener("submit", (event) => {
+  const on = (target, name, act) => target.addEventListener(name, act);
+  on($("ask"), "submit", (event) => {
     event.preventDefault();
     ask();
   });
-  $("text").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask();
-  });
-  $("stop").addEventListener("click", () => {
+  on($("text"), "keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && ask());
+  on($("stop"), "click", () => {
     cancel();
     $("status").textContent = "Stopped";
+    $("answer-button").focus();
   });
-  $("look").addEventListener("click", lookInside);
-  $("file").addEventListener("change", () => $("file").files[0] && takeFile($("file").files[0], $("file").files[0].name));
-  $("record").addEventListener("click", () => (recording ? stopRecording(true) : startRecording()));
-  const files = (transfer) => (problem && problem.input !== "text" ? [...transfer.files] : []);
-  document.addEventListener("dragover", (event) => {
+  on($("look"), "click", lookInside);
+  on($("record"), "click", () => (recording ? stopRecording(true) : startRecording()));
+  on($("file"), "change", () => takeFirst($("file").files));
+  on(document, "paste", (event) => takeFirst(event.clipboardData.files));
+  on(document, "drop", (event) => {
+    event.preventDefault();
+    $("drop").classList.remove("over");
+    takeFirst(event.dataTransfer.files);
+  });
+  on(document, "dragleave", () => $("drop").classList.remove("over"));
+  on(document, "dragover", (event) => {
     event.preventDefault();
     $("drop").classList.add("over");
   });
-  document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    $("drop").classList.remove("over");
-    for (const file of files(event.dataTransfer).slice(0, 1)) takeFile(file, file.name);
-  });
-  document.addEventListener("paste", (event) => {
-    for (const file of files(event.clipboardData).slice(0, 1)) takeFile(file, file.name || "Your picture");
-  });
-  window.addEventListener("hashchange", () => {
-    const named = problems.find((one) => `#${one.name}` === location.hash);
-    if (named && named !== problem) choose(named);
-  });
+  on(window, "hashchange", () => chooseNamed(problem));
+}
+
+function takeFirst(files) {
+  if (problem.input !== "text" && files.length) takeFile(files[0], files[0].name);
+}
+
+function chooseNamed(otherwise) {
+  const named = problems.find((one) => `#${one.name}` === location.hash) || otherwise;
+  if (named !== problem) choose(named);
 }
 
 async function start() {
-  listen();
   try {
-    const response = await fetch("/v1/problems");
-    if (!response.ok) throw new Error(await reasonOf(response));
-    const found = await response.json();
+    const found = await (await request("/v1/problems")).json();
     problems = found.problems;
-    $("about").textContent = `One network, ${problems.length === 1 ? "one task" : `${problems.length} tasks`}; step ${found.step.toLocaleString("en")}`;
+    const count = problems.length === 1 ? "one task" : `${problems.length} tasks`;
+    $("about").textContent = `One network, ${count}, ${found.step.toLocaleString("en")} training steps`;
   } catch (error) {
-    $("title").textContent = "The server does not answer";
-    tell(error instanceof TypeError ? "See that t2t-query-server runs, and load the page again" : error.message);
+    $("title").textContent = "Not loaded";
+    tell(error.message);
     return;
   }
+  listen();
   listProblems();
-  choose(problems.find((one) => `#${one.name}` === location.hash) || problems[0]);
+  chooseNamed(problems[0]);
 }
 
 start();

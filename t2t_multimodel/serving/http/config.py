@@ -39,6 +39,7 @@ class Limits:
         max_values: values, lists and members of a JSON body, about.
         max_beams: widest beam.
         max_extra_length: of the decode option `extra_length`.
+        max_new_searches: requests at once whose way to search was not asked for before; tracing one takes seconds.
         body_timeout_s: seconds in which a request's body must have come.
         timeout_s: seconds in which an answer must be there; past it 504.
     """
@@ -50,6 +51,7 @@ class Limits:
     max_values: int = 100_000
     max_beams: int = 8
     max_extra_length: int = 100
+    max_new_searches: int = 4
     body_timeout_s: float = 10.0
     timeout_s: float = 60.0
 

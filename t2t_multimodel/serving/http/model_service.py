@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,6 +24,7 @@ from t2t_multimodel.trained_model import TrainedModel
 Given = str | bytes | RequestError
 _READERS = 2
 _STREAM_IDS = 3
+_KNOWN_SEARCHES = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +58,11 @@ class ModelService:
         observe: Callable[[str, int], None] = lambda problem, size: None,
     ):
         self.limits, self.config = limits, queue
-        self._model = model
+        self._model, self._lock = model, threading.Lock()
         self.problems: dict[str, Problem] = {name: model.decoder(name).problem for name in model.problems}
         self.queue = BatchQueue(queue, lambda key, size: observe(key.problem, size))
+        self._known: dict[tuple[str, DecodeHParams], None] = {}
+        self._new: collections.Counter[tuple[str, DecodeHParams]] = collections.Counter()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
 
     @property
@@ -81,7 +85,7 @@ class ModelService:
         Raises:
             RequestError: the server has too much to do, or the beam does not fit.
         """
-        with self.queue.held(len(inputs)):
+        with self.queue.held(len(inputs)), self._known_or_few(problem, hparams):
             decoder = self._decoder(problem, hparams)
             return list(await asyncio.gather(*(self._decode_one(problem, one, decoder) for one in inputs)))
 
@@ -90,7 +94,9 @@ class ModelService:
             prepared = await self._prepare(given, decoder)
         except RequestError as error:
             return error
-        return await self._run(Key(problem, decoder.hparams), prepared, decoder.decode_prepared)
+        output = await self._run(Key(problem, decoder.hparams), prepared, decoder.decode_prepared)
+        self._know(problem, decoder.hparams)
+        return output
 
     async def stream(self, problem: str, given: Given, hparams: DecodeHParams) -> AsyncIterator[str | Output]:
         """The output of one input as it grows: texts, and at the end the output. It runs in a batch of its own.
@@ -107,7 +113,7 @@ class ModelService:
                 loop.call_soon_threadsafe(events.put_nowait, event)
             return [None]
 
-        with self.queue.held(1):
+        with self.queue.held(1), self._known_or_few(problem, hparams):
             decoder = self._decoder(problem, hparams)
             prepared = await self._prepare(given, decoder)
             done = asyncio.ensure_future(self._run(Key(problem, object()), prepared, run))
@@ -116,6 +122,7 @@ class ModelService:
                 while (event := await events.get()) is not None:
                     yield event
                 await done  # raises what went wrong
+                self._know(problem, hparams)
             finally:
                 left.set()
                 done.cancel()
@@ -144,11 +151,38 @@ class ModelService:
             list(decoder.stream_prepared(prepared))
         else:
             decoder.decode_prepared([prepared])
+        self._know(problem, hparams)
 
     def stop(self) -> None:
         """Ends the threads."""
         self.queue.stop()
         self._readers.shutdown(cancel_futures=True)
+
+    @contextlib.contextmanager
+    def _known_or_few(self, problem: str, hparams: DecodeHParams) -> Iterator[None]:
+        """Lets requests pass whose search is known, and those of a few others, as tracing holds up all.
+
+        Raises:
+            RequestError: there are enough of the others (503).
+        """
+        key = problem, hparams.of_trace()
+        if key not in self._known and key not in self._new and len(self._new) >= self.limits.max_new_searches:
+            raise RequestError("searches of new settings wait to be prepared; take usual ones, or ask again", 503)
+        self._new[key] += 1
+        try:
+            yield
+        finally:
+            self._new[key] -= 1
+            self._new += collections.Counter()  # leaves out what is 0
+
+    def _know(self, problem: str, hparams: DecodeHParams) -> None:
+        """Remembers that a search is traced; those that were not asked for the longest are forgotten."""
+        key = problem, hparams.of_trace()
+        with self._lock:
+            self._known.pop(key, None)
+            self._known[key] = None
+            while len(self._known) > _KNOWN_SEARCHES:
+                del self._known[next(iter(self._known))]
 
     async def _run(self, key: Key, item: Any, run: Callable[[Sequence[Any]], Sequence[Any]]) -> Any:
         return await asyncio.wrap_future(self.queue.put(key, item, run))

@@ -1,9 +1,4 @@
-"""Requests that a server must refuse, each with the statuses and words of its refusal; for `serve` and the tests.
-
-    python -m benchmarks hostile
-
-prints what there is.
-"""
+"""Requests that a server must refuse, each with the statuses and words of its refusal; for `serve` and the tests."""
 
 from __future__ import annotations
 
@@ -41,13 +36,6 @@ class Ask:
     words: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     slow: bool = False
-
-
-def main(arguments: list[str]) -> None:
-    """Prints the names."""
-    del arguments
-    for one in hostile_requests("picture", "sound", "text"):
-        print(f"{one.name}: {len(one.body):,} bytes, {'/'.join(map(str, one.statuses))}")
 
 
 def hostile_requests(picture: str, sound: str, text: str) -> list[Ask]:

@@ -24,6 +24,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("max_batch", 32, "Inputs decoded together.", lower_bound=1)
     flags.DEFINE_integer("max_queue", 512, "Inputs held at once; more are refused with 503.", lower_bound=1)
     flags.DEFINE_float("timeout_s", 60.0, "Seconds in which an answer must be there; past it 504.")
+    flags.DEFINE_float("body_timeout_s", 10.0, "Seconds in which a request's body must have come; past it 408.")
     flags.DEFINE_integer("max_inputs", 64, "Inputs of a request.", lower_bound=1)
     flags.DEFINE_integer("max_beams", 8, "The widest beam that may be asked for.", lower_bound=1)
     flags.DEFINE_float("max_body_mb", 8.0, "Megabytes of a request's body.")
@@ -64,6 +65,7 @@ def _config():
         max_body_bytes=int(FLAGS.max_body_mb * (1 << 20)),
         max_beams=FLAGS.max_beams,
         timeout_s=FLAGS.timeout_s,
+        body_timeout_s=FLAGS.body_timeout_s,
     )
     queue = QueueConfig(FLAGS.batch_wait_ms, FLAGS.max_batch, FLAGS.max_queue)
     return ServeConfig(

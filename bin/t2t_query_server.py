@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 
 from absl import flags
 
@@ -11,6 +12,7 @@ from t2t_multimodel.bin import cli
 from t2t_multimodel.errors import MultiModelError
 
 FLAGS = flags.FLAGS
+_EXTRA = ("fastapi", "prometheus_client", "uvicorn")
 
 
 def define_flags() -> None:
@@ -42,10 +44,11 @@ def main(_) -> None:
     if FLAGS.demo == bool(FLAGS.output_dir):
         raise MultiModelError("nothing to serve, or too much; give --output_dir=RUN or --demo")
     cli.require_input(output_dir=FLAGS.output_dir)
-    try:
-        from t2t_multimodel.serving.http.run import serve
-    except ModuleNotFoundError as error:
-        raise MultiModelError(f"{error.name} is not installed; run pip install 't2t-multimodel[serve]'") from None
+    for name in _EXTRA:
+        if importlib.util.find_spec(name) is None:
+            raise MultiModelError(f"{name} is not installed; run pip install 't2t-multimodel[serve]'")
+    from t2t_multimodel.serving.http.run import serve
+
     config = _config()
     if FLAGS.demo:
         from t2t_multimodel import demo

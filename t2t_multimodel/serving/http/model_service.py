@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from t2t_multimodel.data.console import collected_warnings
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
@@ -197,14 +198,16 @@ class ModelService:
         limits = self.limits.inputs
         try:
             decoder.problem.inputs.check_limits(given, limits)
-            prepared = decoder.prepare(given)
+            with collected_warnings() as warnings:
+                prepared = decoder.prepare(given)
         except InputLimitError as error:
             raise RequestError(str(error), 413) from None
         except MultiModelError as error:
             raise RequestError(str(error), 422) from None
         if decoder.problem.inputs.uses_vocabulary and prepared.length > limits.ids:
             raise RequestError(f"text of {prepared.length} ids; give at most {limits.ids}", 413)
-        return prepared
+        notes = [*warnings, *filter(None, [prepared.warning])]
+        return dataclasses.replace(prepared, warning="; ".join(notes) or None)
 
     def _decoder(self, problem: str, hparams: DecodeHParams) -> ProblemDecoder:
         try:

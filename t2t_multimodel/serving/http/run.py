@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from t2t_multimodel.api import load
 from t2t_multimodel.errors import MultiModelError
-from t2t_multimodel.serving.http.app import Server, make_app
 from t2t_multimodel.serving.http.config import ServeConfig
+
+if TYPE_CHECKING:
+    from t2t_multimodel.serving.http.app import Server
 
 _HEAD_S = 10.0  # in which a request's head must have come
 _KEEP_ALIVE_S = 10
@@ -38,6 +42,9 @@ def serve(config: ServeConfig) -> None:
         serve(ServeConfig("runs/mini/model", port=8080))
     """
     with _bound_socket(config.host, config.port) as listener:
+        from t2t_multimodel.serving.http.app import make_app  # takes seconds, which a taken port need not wait for
+
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of each new trace
         app = make_app(
             load(config.output_dir, checkpoint=config.checkpoint), config.limits, config.queue, config.examples
         )

@@ -4,9 +4,12 @@ import asyncio
 import io
 import json
 import pathlib
+import threading
+import time
 
 import httpx
 import pytest
+import uvicorn
 
 import t2t_multimodel as t2t
 from t2t_multimodel import demo
@@ -66,3 +69,16 @@ def files():
     """By problem, the bytes of a picture or sound that the demo brings."""
     found = {name: [one.file for one in ones if one.file] for name, ones in demo.examples().items()}
     return {name: pathlib.Path(paths[0]).read_bytes() for name, paths in found.items() if paths}
+
+
+@pytest.fixture(scope="session")
+def address(client):
+    """Of a server of the same application, on this machine."""
+    server = uvicorn.Server(uvicorn.Config(client.app, port=0, lifespan="off", log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()

@@ -6,11 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
-import uvicorn
 
 from t2t_multimodel.serving.http.config import Limits
 
@@ -21,18 +18,6 @@ ADDRESS = "127.0.0.1:8080"
 def blocks(language):
     clients = PAGE.partition("## Clients")[2].partition("\n## ")[0]
     return re.findall(rf"^```{language}\n(.*?)^```", clients, re.M | re.S)
-
-
-@pytest.fixture(scope="module")
-def address(client):
-    server = uvicorn.Server(uvicorn.Config(client.app, port=0, lifespan="off", log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture

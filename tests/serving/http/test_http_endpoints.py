@@ -65,6 +65,19 @@ def test_a_bad_input_costs_itself_alone(client):
     assert outputs[0]["text"] and "characters" in outputs[2]["error"]
 
 
+def test_warnings_come_with_the_answer(client, capfd):
+    import io
+
+    import numpy as np
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.full(8000, 3.0, np.float32), 16000, format="WAV", subtype="FLOAT")
+    answer = client.post("/v1/mini_speech", content=buffer.getvalue(), headers={"content-type": "audio/wav"})
+    assert "beyond 1 are cut off" in answer.json()["outputs"][0]["warning"]
+    assert "beyond 1" not in capfd.readouterr().err
+
+
 def test_one_input_is_looked_at(client, files):
     headers = {"content-type": "image/png"}
     seen = client.post("/v1/mini_caption/inspect", content=files["mini_caption"], headers=headers).json()

@@ -85,12 +85,13 @@ class TrainedModel:
                 del self._decoders[next(iter(self._decoders))]
         return decoder
 
-    def inspect(self, problem: str, value: Any) -> Inspection:
-        """What the model does with one input: its greedy output, where its attention looked, which experts worked.
+    def inspect(self, problem: str, value: Any, **decode_hparams) -> Inspection:
+        """What the model does with one input: its output, where its attention looked, which experts worked.
 
         Args:
             problem: one of `problems`.
             value: as for `generate`.
+            decode_hparams: fields of `DecodeHParams`; greedy search unless given.
 
         Raises:
             MultiModelError: the input cannot be read.
@@ -100,11 +101,12 @@ class TrainedModel:
             seen = model.inspect("mini_translate_ende", "a small red circle")
             seen.output.text, seen.attention.weights.shape, seen.loads["encoder"]
         """
-        return self.inspect_prepared(problem, self.decoder(problem).prepare(value))
+        hparams = DecodeHParams.make(**decode_hparams)
+        return self.inspect_prepared(problem, self.decoder(problem, hparams).prepare(value), hparams)
 
-    def inspect_prepared(self, problem: str, one: PreparedInput) -> Inspection:
+    def inspect_prepared(self, problem: str, one: PreparedInput, hparams: DecodeHParams) -> Inspection:
         """As `inspect`, of an input that the problem's decoder prepared."""
-        return inspect_input(self._run, self.decoder(problem), one)
+        return inspect_input(self._run, self.decoder(problem, hparams), one)
 
     def generate(
         self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", prefix: str = "", **decode_hparams

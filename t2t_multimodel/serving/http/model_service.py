@@ -130,7 +130,7 @@ class ModelService:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await done
 
-    async def inspect(self, problem: str, given: Given) -> Inspection:
+    async def inspect(self, problem: str, given: Given, hparams: DecodeHParams) -> Inspection:
         """What the model does with one input.
 
         Raises:
@@ -138,10 +138,10 @@ class ModelService:
         """
 
         def run(items: Sequence[PreparedInput]) -> list[Inspection]:
-            return [self._model.inspect_prepared(problem, items[0])]
+            return [self._model.inspect_prepared(problem, items[0], hparams)]
 
         with self.queue.held(1):
-            prepared = await self._prepare(given, self._decoder(problem, DecodeHParams()))
+            prepared = await self._prepare(given, self._decoder(problem, hparams))
             return await self._run(Key(problem, object()), prepared, run)
 
     def warm(self, problem: str, given: str | bytes, hparams: DecodeHParams, stream: bool = False) -> None:

@@ -55,7 +55,7 @@ def parse_request(
     if kind == "application/json":
         return _from_json(body, problem, form, limits, batch_size)
     if wanted in ("image", "audio") and kind.startswith(f"{wanted}/"):
-        return Asked([body if body else _empty()], _hparams({}, batch_size))
+        return Asked([body if body else _empty()], _hparams({}, limits, batch_size))
     raw = f", or the bytes of a file as {wanted}/*" if wanted in ("image", "audio") else ""
     raise RequestError(f"this content type is not served here; send application/json{raw}", 415)
 
@@ -70,7 +70,7 @@ def _from_json(body: bytes, problem: Problem, form: type[pydantic.BaseModel], li
     if stream and len(request.inputs) != 1:
         raise RequestError("stream is for one input; send one input, or leave stream away", 400)
     inputs = [_read_input(one, problem) for one in request.inputs]
-    return Asked(inputs, _hparams(asked.get("decode") or {}, batch_size), stream)
+    return Asked(inputs, _hparams(asked.get("decode") or {}, limits, batch_size), stream)
 
 
 def read_json(body: bytes, limits: Limits) -> Any:
@@ -97,10 +97,11 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _hparams(asked: dict[str, Any], batch_size: int) -> DecodeHParams:
+def _hparams(asked: dict[str, Any], limits: Limits, batch_size: int) -> DecodeHParams:
     asked = {name: value for name, value in asked.items() if value is not None}
+    usual = {"return_beams": asked.get("beam_size", 1) != 1, "extra_length": limits.max_extra_length}
     try:
-        return DecodeHParams.make(**{"return_beams": asked.get("beam_size", 1) != 1, **asked}, batch_size=batch_size)
+        return DecodeHParams.make(**{**usual, **asked}, batch_size=batch_size)
     except MultiModelError as error:
         raise RequestError(str(error), 400) from None
 

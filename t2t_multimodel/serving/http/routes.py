@@ -77,7 +77,7 @@ def add_api(app: FastAPI, service: ModelService, log: RequestLog, examples: Exam
         """Decodes one input, and shows where the attention looked and which experts worked."""
         asked = await _asked(request, problem, forms.inspect)
         async with _Timed(limits):
-            seen = await service.inspect(problem, asked.inputs[0])
+            seen = await service.inspect(problem, asked.inputs[0], asked.hparams)
         return JSONResponse(inspection_answer(seen, problems[problem]))
 
     async def _asked(request: Request, problem: str, form: Any) -> Asked:

@@ -41,11 +41,10 @@ class WarmUp:
 
     def begin(self) -> None:
         """Queues one call for each problem and way to search, the plainest first."""
-        size = self.service.config.max_batch
-        greedy, beam = (
-            DecodeHParams(batch_size=size),
-            DecodeHParams(batch_size=size, beam_size=_BEAM, return_beams=True),
+        greedy = DecodeHParams(
+            batch_size=self.service.config.max_batch, extra_length=self.service.limits.max_extra_length
         )
+        beam = dataclasses.replace(greedy, beam_size=_BEAM, return_beams=True)
         for hparams, stream in ((greedy, False), (beam, True), (beam, False), (greedy, True)):
             for problem in self.service.problems:
                 self.service.queue.put_background(self._call(problem, hparams, stream))

@@ -93,7 +93,8 @@ def beam_loop(
         sums, parents, ids = _extensions(scores, alive_sums, 2 * beams)
         grown = put(tf.gather(alive, parents, batch_dims=1), at, ids)  # [batch, 2 * beams, length]
         ends, going = tf.equal(ids, END_ID), at < max_lengths
-        _, chosen = tf.math.top_k(sums + tf.where(ends, _LOW, 0.0), beams)
+        # What ended never goes on, even where a constraint forbids all that does not end.
+        going_sums, chosen = tf.math.top_k(sums + tf.where(ends, _FORBIDDEN, 0.0), beams)
         rows, next_ids = tf.gather(first_row + parents, chosen, batch_dims=1), tf.gather(ids, chosen, batch_dims=1)
         candidates = tf.concat([ended_scores, tf.where(ends, sums / length_penalty(at + 1, alpha), _LOW)], 1)
         best_scores, best = tf.math.top_k(candidates, beams)
@@ -102,7 +103,7 @@ def beam_loop(
             at + 1,
             tf.reshape(next_ids, [-1]),
             tf.where(going[:, tf.newaxis, tf.newaxis], tf.gather(grown, chosen, batch_dims=1), alive),
-            tf.where(going[:, tf.newaxis], tf.gather(sums, chosen, batch_dims=1), alive_sums),
+            tf.where(going[:, tf.newaxis], going_sums, alive_sums),
             tf.where(going[:, tf.newaxis, tf.newaxis], best_ended, ended),
             tf.where(going[:, tf.newaxis], best_scores, ended_scores),
             _reordered(cache, flags, tf.reshape(rows, [-1])),

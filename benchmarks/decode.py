@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--late", type=int, default=512, help="the late token; 0 leaves the comparison out")
     parser.add_argument("--early", type=int, default=32)
     parser.add_argument("--beams", default="4", help="beam sizes compared with greedy search; empty for none")
+    parser.add_argument("--compile", default="none", help="none or xla, of greedy search")
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", default="", help="file of the rows, one JSON object a line")
@@ -164,6 +165,7 @@ class DecodeBench:
     def _call(self, batch: int, length: int, beams: int, rounded: int | None = None) -> Callable[[], object]:
         import tensorflow as tf
 
+        from t2t_multimodel.decoding.compiled import make_compiled_search
         from t2t_multimodel.decoding.decode_hparams import DecodeHParams
         from t2t_multimodel.decoding.steps import round_length
         from t2t_multimodel.decoding.traced import make_search
@@ -171,10 +173,10 @@ class DecodeBench:
         rounded = rounded or round_length(length)
         key = beams, rounded
         if key not in self._searches:
-            hparams = DecodeHParams(beam_size=beams).of_trace()
-            self._searches[key] = make_search(
-                self.model, self.problem, hparams, rounded, (endless(self.options.vocab),)
-            )
+            compiled = self.options.compile if beams == 1 else "none"
+            hparams = DecodeHParams.make(beam_size=beams, compile=compiled).of_trace()
+            make = make_compiled_search if compiled == "xla" else make_search
+            self._searches[key] = make(self.model, self.problem, hparams, rounded, (endless(self.options.vocab),))
         shape = (batch, self.options.source)
         inputs = tf.constant(self.random.integers(2, self.options.vocab, shape), tf.int32)
         features = {"inputs": inputs, "targets": tf.zeros([batch, 1], tf.int32)}

@@ -26,9 +26,18 @@ def reorder_flags(cache: Cache) -> Cache:
         # {"source_keys": False, "timing": {"position": True}}
     """
     return {
-        name: reorder_flags(part) if isinstance(part, dict) else not name.startswith("source_")
-        for name, part in cache.items()
+        name: reorder_flags(part) if isinstance(part, dict) else not is_of_source(name) for name, part in cache.items()
     }
+
+
+def is_of_source(name: str) -> bool:
+    """Whether a leaf of that name belongs to the source: one row an input, however many beams it has.
+
+    Example:
+
+        is_of_source("source_keys")  # True
+    """
+    return name.startswith("source_")
 
 
 class CachedParts:

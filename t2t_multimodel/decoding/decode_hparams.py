@@ -8,7 +8,7 @@ from typing import Any
 from t2t_multimodel import registry
 from t2t_multimodel.errors import MultiModelError
 
-SAMPLING_METHODS = ("argmax", "random")
+_CHOICES = {"sampling_method": ("argmax", "random"), "compile": ("none", "xla")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,8 @@ class DecodeHParams:
         sampling_top_p: only the fewest most probable ids whose probabilities sum to it or more; 1 for all.
         sampling_seed: an input's sample is a function of the seed and of the input.
         constrained: outputs of a problem with a grammar are held to it, such as parses to well-formed trees.
+        compile: ``none``, or ``xla``: the loop over ids of a search without a beam is compiled once for each rounded
+            shape. That takes seconds and makes small models faster (docs/performance.md); scores differ by rounding.
     """
 
     batch_size: int = 32
@@ -42,6 +44,7 @@ class DecodeHParams:
     sampling_top_p: float = 1.0
     sampling_seed: int = 0
     constrained: bool = True
+    compile: str = "none"
 
     @property
     def samples(self) -> bool:
@@ -82,6 +85,8 @@ class DecodeHParams:
         made = cls(**values)
         if made.samples and made.beam_size > 1:
             raise MultiModelError("sampling_method=random draws one output an input; give beam_size=1")
+        if made.compile == "xla" and made.beam_size > 1:
+            raise MultiModelError("compile=xla compiles searches without a beam; give beam_size=1 or compile=none")
         return made
 
 
@@ -109,8 +114,8 @@ def _check(name: str, value: Any) -> None:
         if not isinstance(value, bool):
             raise MultiModelError(f"decode hparam {name}={value} is no boolean; give true or false")
     elif isinstance(default, str):
-        if value not in SAMPLING_METHODS:
-            raise MultiModelError(f"decode hparam {name}={value} is unknown; give {' or '.join(SAMPLING_METHODS)}")
+        if value not in _CHOICES[name]:
+            raise MultiModelError(f"decode hparam {name}={value} is unknown; give {' or '.join(_CHOICES[name])}")
     elif name in ("batch_size", "extra_length", "beam_size"):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise MultiModelError(f"decode hparam {name}={value} is not a positive integer; give 1 or more")

@@ -16,6 +16,7 @@ from t2t_multimodel.data.records.features import decode_features
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import PAD_ID
 from t2t_multimodel.decoding.classify import make_classify_step
+from t2t_multimodel.decoding.compiled import make_compiled_search
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.prefix import PrefixConstraint
 from t2t_multimodel.decoding.sampling import uniform_numbers
@@ -100,7 +101,8 @@ class ProblemSearch:
             return self._classes(batch)
         lengths, size = self._lengths(batch)
         constraints, features = self._constraints(records, prefixes)
-        search = self._traced("search", make_search, size, constraints)
+        make = make_compiled_search if self.hparams.compile == "xla" else make_search
+        search = self._traced("search", make, size, constraints)
         uniform = self._uniform(records, size)
         found = search(batch, tf.constant(self.task.command), lengths, features, uniform)
         return [_hypotheses(*row, self.hparams) for row in zip(*(value.numpy() for value in found))]

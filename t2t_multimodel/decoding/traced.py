@@ -44,10 +44,12 @@ def make_search(
         uniform: float32 `[batch, length]` of `uniform_numbers` for sampling; else `[batch, 0]`.
     """
 
-    @tf.function(autograph=False, input_signature=_signature(model, problem, constraints))
+    @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def search(batch, command, max_lengths, features, uniform):
-        cache = _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths)
-        return run_to_end(_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform))
+        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        return run_to_end(loop)
 
     return search
 
@@ -74,10 +76,11 @@ def make_sliced_search(
 ) -> SlicedSearch:
     """The search of `make_search`, in slices."""
 
-    @tf.function(autograph=False, input_signature=_signature(model, problem, constraints))
+    @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def start(batch, command, max_lengths, features, uniform):
-        cache = _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths)
-        loop = _loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
         return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
 
     first = start.get_concrete_function().structured_outputs
@@ -86,14 +89,17 @@ def make_sliced_search(
 
     @tf.function(autograph=False, input_signature=[state, *rest, tf.TensorSpec([], tf.int32)])
     def advance(state, command, max_lengths, uniform, until):
-        loop = _loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
+        loop = search_loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
         state, unfinished = run_slice(loop._replace(state=state), until)
         return state, unfinished, loop.found(*state), loop.growing(*state)
 
     return SlicedSearch(start, advance)
 
 
-def _signature(model: MultiModel, problem: Problem, constraints: Sequence[OutputConstraint]) -> list:
+def search_signature(
+    model: MultiModel, problem: Problem, constraints: Sequence[OutputConstraint]
+) -> list[tf.TensorSpec]:
+    """Shapes and types of the arguments of a search, batch and time free."""
     return [
         batch_signature(problem.inputs, problem.targets, model.hparams.modalities),
         tf.TensorSpec([], tf.int32),
@@ -106,17 +112,21 @@ def _signature(model: MultiModel, problem: Problem, constraints: Sequence[Output
     ]
 
 
-def _first_cache(model, problem, hparams, length, constraints, batch, features, max_lengths) -> Cache:
-    encoded = model.encode(problem.inputs, batch)
-    held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-    return model_cache(model, encoded, length, beams=hparams.beam_size, **held)
-
-
-def _loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform) -> Loop:
+def search_loop(
+    model: MultiModel,
+    problem: Problem,
+    hparams: DecodeHParams,
+    length: int,
+    constraints: Sequence[OutputConstraint],
+    cache: Cache,
+    command: tf.Tensor,
+    max_lengths: tf.Tensor,
+    uniform: tf.Tensor,
+) -> Loop:
+    """The loop that hparams ask for, over a cache of `model_cache`; arguments as of `make_search`."""
     step = model_step(model, problem.targets, command, constraints)
     if hparams.beam_size > 1:
-        stop_early = not hparams.return_beams
-        how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": stop_early}
+        how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": not hparams.return_beams}
         return beam_loop(step, cache, max_lengths, length, **how)
     return greedy_loop(step, cache, max_lengths, length, _choice(hparams, uniform))
 

@@ -3,13 +3,14 @@
 Forms:
     plain: TensorFlow's operations, differentiated by TensorFlow; takes any float type, and is what tests compare with.
     fused: fewer operations and less memory on CPUs and GPUs; its gradient is written by hand.
-    static: no shape depends on a value; for XLA.
+    static, looped: no shape depends on a value; for XLA.
 
 Rules:
     product, transposed_product: fused where the sums of the transposed product are long, else plain.
     depthwise_conv, layer_norm, dropout, cross_entropy: fused.
     conv_step, conv_block: fused in float32 with kernels of 2 taps or more, else plain.
-    experts: static with a capacity factor, else fused.
+    experts: static with a capacity factor; looped for few rows of known number, as in a compiled step of decoding; else
+        fused.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ FORMS: dict[str, tuple[str, ...]] = {
     "dropout": ("plain", "fused"),
     "conv_step": ("plain", "fused"),
     "conv_block": ("plain", "fused"),
-    "experts": ("plain", "fused", "static"),
+    "experts": ("plain", "fused", "static", "looped"),
     "cross_entropy": ("plain", "fused"),
 }
 
 # Products with shorter sums are faster in the plain form (docs/performance.md).
 _LONG_SUM = 512
+# Every expert can take so many rows while its weights are read.
+_FEW_ROWS = 64
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ def choose(
     units: int = 0,
     kernel_sizes: Sequence[int] = (),
     capacity_factor: float | None = None,
+    rows: int | None = None,
 ) -> str:
     """Names the form of an operation that fits its type and options.
 
@@ -54,6 +58,7 @@ def choose(
         units: columns of a product's kernel `[depth, units]`.
         kernel_sizes: taps of the convolutions.
         capacity_factor: room of each expert over the mean load, or None where no token may be dropped.
+        rows: tokens of a step of decoding where their number is static, else None.
 
     Returns:
         One of `FORMS[operation]`.
@@ -79,6 +84,8 @@ def choose(
             return "plain"
     if operation == "experts" and capacity_factor is not None:
         return "static"
+    if operation == "experts" and rows is not None and rows <= _FEW_ROWS:
+        return "looped"
     return "fused"
 
 

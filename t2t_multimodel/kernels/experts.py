@@ -44,6 +44,7 @@ def expert_feed_forward(
     *,
     capacity_factor: float | None = None,
     mask: tf.Tensor | None = None,
+    step: bool = False,
     form: str | None = None,
 ) -> tf.Tensor:
     """`y[t] = sum_j gates[t, j] * ReLU(x[t] w1[e]) w2[e]` with `e = indices[t, j]`.
@@ -51,7 +52,9 @@ def expert_feed_forward(
     The plain form sends every token through every expert. The fused form sorts the slots (token, choice) by expert;
     a graph loop over the experts multiplies the rows of each, which are views of the sorted slots and not copies.
     It computes no row in vain, however uneven the routing is. Both are exact. The static form gives each expert room
-    for a fixed number of tokens, which makes two batched products `[experts, capacity, depth]` of static shape.
+    for a fixed number of tokens, which makes two batched products `[experts, capacity, depth]` of static shape. The
+    looped form is for few tokens of static number: one expert after the other takes all of them, or, where the choices
+    are fewer than the experts, one choice after the other its token; nothing is sorted, and it is exact.
 
     Args:
         x: tokens, `[tokens, depth]`.
@@ -62,7 +65,8 @@ def expert_feed_forward(
         capacity_factor: of the static form: each expert takes the first `ceil(capacity_factor * tokens * k / experts)`
             real tokens that chose it; its share is zero for the others. None drops no token.
         mask: bool `[tokens]`, or None; the others take no room in the static form and give zero.
-        form: "plain", "fused" or "static"; None lets `choose` decide.
+        step: the tokens are those of a step of decoding.
+        form: "plain", "fused", "static" or "looped"; None lets `choose` decide.
 
     Returns:
         `[tokens, depth]`.
@@ -74,10 +78,11 @@ def expert_feed_forward(
 
     Reference: Shazeer et al., "Outrageously Large Neural Networks", 2017.
     """
-    form = form or choose("experts", x.dtype, capacity_factor=capacity_factor)
+    rows = x.shape[0] if step else None
+    form = form or choose("experts", x.dtype, capacity_factor=capacity_factor, rows=rows)
     if form == "static":
         return _static(x, gates, indices, w1, w2, capacity_factor, mask)
-    y = {"plain": _plain, "fused": _fused}[form](x, gates, indices, w1, w2)
+    y = {"plain": _plain, "fused": _fused, "looped": _looped}[form](x, gates, indices, w1, w2)
     return y if mask is None else y * tf.cast(mask, y.dtype)[:, tf.newaxis]
 
 
@@ -85,6 +90,26 @@ def _plain(x, gates, indices, w1, w2):
     full = tf.reduce_sum(tf.one_hot(indices, w1.shape[0], dtype=x.dtype) * tf.cast(gates, x.dtype)[..., tf.newaxis], 1)
     inner = tf.nn.relu(tf.einsum("td,edf->tef", x, w1))  # [tokens, experts, hidden]
     return tf.einsum("te,tef,efd->td", full, inner, w2)
+
+
+def _looped(x, gates, indices, w1, w2):
+    (rows, k), experts = indices.shape, w1.shape[0]
+    weights = tf.cast(gates, x.dtype)
+
+    def through(expert, tokens):
+        return tf.matmul(tf.nn.relu(tf.matmul(tokens, w1[expert])), w2[expert])
+
+    def add_expert(expert, y):
+        share = tf.reduce_sum(tf.where(tf.equal(indices, expert), weights, 0), 1)
+        return expert + 1, y + share[:, tf.newaxis] * through(expert, x)
+
+    def add_choice(slot, y):
+        token, choice = slot // k, slot % k
+        here = tf.one_hot(token, rows, dtype=x.dtype)[:, tf.newaxis]
+        return slot + 1, y + here * weights[token, choice] * through(indices[token, choice], x[token][tf.newaxis])
+
+    count, add = (experts, add_expert) if rows * k >= experts else (rows * k, add_choice)
+    return tf.while_loop(lambda i, y: i < count, add, [0, tf.zeros_like(x)])[1]
 
 
 @tf.custom_gradient

@@ -148,9 +148,9 @@ class MultiHeadAttention(ExplicitMaskLayer):
         return tf.cast(tf.convert_to_tensor(kernel), self.compute_dtype)
 
     def _attend(self, x, keys, values, bias, training, seed, step=False):
-        # Scaling the kernel costs less than scaling the queries or the logits.
-        scaled = tf.convert_to_tensor(self.query_kernel) * (self.depth // self.num_heads) ** -0.5
-        queries = self._heads(x, scaled)
+        kernel, scale = tf.convert_to_tensor(self.query_kernel), (self.depth // self.num_heads) ** -0.5
+        # Scaling the kernel costs less than scaling the queries or the logits, but for a step's few rows.
+        queries = self._heads(x, kernel) * scale if step else self._heads(x, kernel * scale)
         product = small_batched_product if step else _product
         logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
         logits = logits if bias is None else logits + bias

@@ -107,8 +107,12 @@ class MixtureOfExperts(ExplicitMaskLayer):
     ):
         tokens = tf.reshape(x, [-1, x.shape[-1]])
         mask = None if mask is None else tf.reshape(tf.cast(mask, tf.bool), [-1])
-        capped = self.capacity_factor is not None and cache is None
-        mixed, load, importance = (self._capped if capped else self._exact)(tokens, mask, training, seed)
+        random = {"training": training, "seed": seed}
+        if cache is None and self.capacity_factor is not None:
+            routed = self._route(tokens, mask, random, capacity_factor=self.capacity_factor)
+        else:
+            routed = self._exact(tokens, mask, random, step=cache is not None)
+        mixed, load, importance = routed
         balance = cv_squared(sum_over_replicas(importance)) + cv_squared(sum_over_replicas(load))
         mixed = tf.reshape(mixed, tf.shape(x))
         mixed.set_shape(x.shape)
@@ -116,21 +120,17 @@ class MixtureOfExperts(ExplicitMaskLayer):
         results = y, self.loss_coefficient * balance, load
         return results if cache is None else (*results, cache)
 
-    def _exact(self, tokens, mask, training, seed):
+    def _exact(self, tokens, mask, random, step):
         if mask is None:
-            return self._route(tokens, None, training, seed, None)
+            return self._route(tokens, None, random, step=step)
         rows = tf.cast(tf.where(mask), tf.int32)  # [real, 1]
-        mixed, load, importance = self._route(_take(tokens, rows), None, training, seed, None)
+        mixed, load, importance = self._route(_take(tokens, rows), None, random, step=step)
         return tf.scatter_nd(rows, mixed, tf.shape(tokens)), load, importance
 
-    def _capped(self, tokens, mask, training, seed):
-        return self._route(tokens, mask, training, seed, self.capacity_factor)
-
-    def _route(self, tokens, mask, training, seed, capacity_factor):
-        gates, indices, load, importance = self.gate(tokens, mask=mask, training=training, seed=seed)
+    def _route(self, tokens, mask, random, **how):
+        gates, indices, load, importance = self.gate(tokens, mask=mask, **random)
         w1, w2 = tf.convert_to_tensor(self.expert_in), tf.convert_to_tensor(self.expert_out)
-        mixed = expert_feed_forward(tokens, gates, indices, w1, w2, capacity_factor=capacity_factor, mask=mask)
-        return mixed, load, importance
+        return expert_feed_forward(tokens, gates, indices, w1, w2, mask=mask, **how), load, importance
 
     def compute_output_shape(self, x_shape, cache_shape=None):
         """Shapes of the three results; with a cache also its shape."""

@@ -36,6 +36,8 @@ def test_names_and_types_are_read():
         ("sampling_top_p=1.1", "out of range"),
         ("sampling_seed=-1", "out of range"),
         ("sampling_method=random,beam_size=4", "give beam_size=1"),
+        ("compile=yes", "give none or xla"),
+        ("compile=xla,beam_size=4", "give beam_size=1"),
     ],
 )
 def test_what_does_not_fit_is_one_line(text, message):

@@ -37,6 +37,16 @@ def test_outputs_depend_on_their_input_alone(model, how):
     assert_same(outputs(model, SENTENCES[1:2], **how), together[1:2])
 
 
+def test_a_compiled_search_gives_the_same(model):
+    """Rows and source are filled up to rounded sizes there."""
+    sound = [(np.linspace(-0.1, 0.1, size).astype(np.float32), 8000) for size in (4000, 6000, 9000)]
+    for problem, values in (("mini_parsing", SENTENCES[:3]), ("mini_speech", sound)):
+        plain = model.generate(problem, values, extra_length=6)
+        assert_same(model.generate(problem, values, extra_length=6, compile="xla"), plain)
+    how = {"sampling_method": "random", "sampling_seed": 4}
+    assert_same(outputs(model, SENTENCES[:3], compile="xla", **how), outputs(model, SENTENCES[:3], **how))
+
+
 def test_scores_of_outputs_are_those_of_given_targets(model):
     for problem, values in (("mini_parsing", SENTENCES), ("mini_speech", [(np.ones(4000, np.float32) * 0.1, 8000)])):
         for output in model.generate(problem, values, beam_size=3, extra_length=6, constrained=False):

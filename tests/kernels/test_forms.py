@@ -73,10 +73,10 @@ def choices(bias):
     return np.argsort(-scores, 1, kind="stable")[:, :2]
 
 
-def expert_tensors():
+def expert_tensors(tokens=40):
     return [
-        normal(40, 8, scale=0.3),
-        RANDOM.dirichlet(np.ones(2), 40),
+        normal(tokens, 8, scale=0.3),
+        RANDOM.dirichlet(np.ones(2), tokens),
         normal(EXPERTS, 8, 12),
         normal(EXPERTS, 12, 8, scale=0.3),
     ]
@@ -154,6 +154,7 @@ CASES = {
     "experts": {
         "even": (routed(choices([0] * EXPERTS)), expert_tensors()),
         "skewed": (routed(choices([6, 3, 2, 0, -1, -20])), expert_tensors()),
+        "few": (routed([[4, 1], [1, 5]]), expert_tensors(2)),
         "one": (routed(np.tile([[0, 1]], (40, 1))), expert_tensors()),
         "masked": (routed(choices([0] * EXPERTS), tf.constant(np.arange(40) % 3 > 0)), expert_tensors()),
     },
@@ -281,6 +282,7 @@ def test_choices():
     assert choose("layer_norm", tf.bfloat16) == "fused"
     assert choose("product", units=8) == "plain" and choose("product", units=2048) == "fused"
     assert choose("experts") == "fused" and choose("experts", capacity_factor=2.0) == "static"
+    assert choose("experts", rows=8) == "looped" and choose("experts", rows=2048) == "fused"
     with pytest.raises(ValueError, match="'conv_setp' is unknown"):
         choose("conv_setp")
 

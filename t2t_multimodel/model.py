@@ -14,6 +14,7 @@ from t2t_multimodel import registry
 from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
+from t2t_multimodel.errors import DecodeError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.layers.seeds import Seed, as_stream
 
@@ -36,28 +37,32 @@ class Encoded:
 class Traces:
     """Traced functions of a model, which live as long as it does.
 
-    Args:
-        limit: the most functions that are kept; beyond it the one goes that was not asked for the longest.
+    Attributes:
+        limit: the most functions that are made, as TensorFlow gives little of their memory back; None for any number.
 
     Example:
 
         search = model.traces.get(("search", 32), make=lambda: tf.function(run))
     """
 
-    def __init__(self, limit: int = 128):
-        self._limit = limit
+    def __init__(self):
+        self.limit: int | None = None
         self._functions: dict[Hashable, Callable] = {}
 
     def __len__(self):
         return len(self._functions)
 
     def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
-        """The function of a key; made at its first use."""
-        function = self._functions.pop(key, None) or make()
-        self._functions[key] = function  # the last asked for stands last
-        while len(self._functions) > self._limit:
-            del self._functions[next(iter(self._functions))]
-        return function
+        """The function of a key; made at its first use.
+
+        Raises:
+            DecodeError: there are as many as the limit allows.
+        """
+        if key not in self._functions:
+            if self.limit is not None and len(self._functions) >= self.limit:
+                raise DecodeError(f"the model keeps {self.limit} searches and no more; ask for a usual beam and length")
+            self._functions[key] = make()
+        return self._functions[key]
 
 
 @keras.saving.register_keras_serializable(package="t2t_multimodel")

@@ -40,6 +40,7 @@ class Limits:
         max_beams: widest beam.
         max_extra_length: of the decode option `extra_length`.
         max_new_searches: requests at once whose way to search was not asked for before; tracing one takes seconds.
+        max_searches: ways to search, with lengths, that are kept traced; usual ones are always served.
         body_timeout_s: seconds in which a request's body must have come.
         timeout_s: seconds in which an answer must be there; past it 504.
     """
@@ -52,6 +53,7 @@ class Limits:
     max_beams: int = 8
     max_extra_length: int = 100
     max_new_searches: int = 4
+    max_searches: int = 96
     body_timeout_s: float = 10.0
     timeout_s: float = 60.0
 

@@ -16,7 +16,7 @@ from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
 from t2t_multimodel.decoding.problem_decoder import PreparedInput, ProblemDecoder
-from t2t_multimodel.errors import InputLimitError, MultiModelError, RequestError
+from t2t_multimodel.errors import DecodeError, InputLimitError, MultiModelError, RequestError
 from t2t_multimodel.report.one_input import Inspection
 from t2t_multimodel.serving.http.batch_queue import BatchQueue
 from t2t_multimodel.serving.http.config import Limits, QueueConfig
@@ -26,6 +26,7 @@ Given = str | bytes | RequestError
 _READERS = 2
 _STREAM_IDS = 3
 _KNOWN_SEARCHES = 64
+_USUAL_BEAM = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +65,18 @@ class ModelService:
         self.queue = BatchQueue(queue, lambda key, size: observe(key.problem, size))
         self._known: dict[tuple[str, DecodeHParams], None] = {}
         self._new: collections.Counter[tuple[str, DecodeHParams]] = collections.Counter()
+        self._usual = {one.of_trace() for one in self.usual_searches()}
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
 
     @property
     def step(self) -> int:
         """Training step of the model."""
         return self._model.step
+
+    def usual_searches(self) -> tuple[DecodeHParams, DecodeHParams]:
+        """Those that are traced at the start: greedy search and a beam."""
+        greedy = DecodeHParams(batch_size=self.config.max_batch, extra_length=self.limits.max_extra_length)
+        return greedy, dataclasses.replace(greedy, beam_size=_USUAL_BEAM, return_beams=True)
 
     def waiting(self) -> dict[str, int]:
         """Inputs that wait, by problem."""
@@ -95,7 +102,12 @@ class ModelService:
             prepared = await self._prepare(given, decoder)
         except RequestError as error:
             return error
-        output = await self._run(Key(problem, decoder.hparams), prepared, decoder.decode_prepared)
+
+        def run(items: Sequence[PreparedInput]) -> list[Output]:
+            with self._few_searches(decoder.hparams):
+                return decoder.decode_prepared(items)
+
+        output = await self._run(Key(problem, decoder.hparams), prepared, run)
         self._know(problem, decoder.hparams)
         return output
 
@@ -108,10 +120,11 @@ class ModelService:
         loop, events, left = asyncio.get_running_loop(), asyncio.Queue(), threading.Event()
 
         def run(items: Sequence[PreparedInput]) -> list[None]:
-            for event in decoder.stream_prepared(items[0], _STREAM_IDS):
-                if left.is_set():
-                    break
-                loop.call_soon_threadsafe(events.put_nowait, event)
+            with self._few_searches(hparams):
+                for event in decoder.stream_prepared(items[0], _STREAM_IDS):
+                    if left.is_set():
+                        break
+                    loop.call_soon_threadsafe(events.put_nowait, event)
             return [None]
 
         with self.queue.held(1), self._known_or_few(problem, hparams):
@@ -175,6 +188,18 @@ class ModelService:
         finally:
             self._new[key] -= 1
             self._new += collections.Counter()  # leaves out what is 0
+
+    @contextlib.contextmanager
+    def _few_searches(self, hparams: DecodeHParams) -> Iterator[None]:
+        """Lets the model thread trace unusual searches only while there are few, as each takes memory for good."""
+        traces = self._model.keras_model.traces
+        traces.limit = None if hparams.of_trace() in self._usual else self.limits.max_searches
+        try:
+            yield
+        except DecodeError as error:
+            raise RequestError(str(error), 503) from None
+        finally:
+            traces.limit = None
 
     def _know(self, problem: str, hparams: DecodeHParams) -> None:
         """Remembers that a search is traced; those that were not asked for the longest are forgotten."""

@@ -11,8 +11,6 @@ from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.serving.http.edge.request_log import RequestLog
 from t2t_multimodel.serving.http.model_service import ModelService
 
-_BEAM = 4
-
 
 @dataclasses.dataclass
 class WarmUp:
@@ -41,10 +39,7 @@ class WarmUp:
 
     def begin(self) -> None:
         """Queues one call for each problem and way to search, the plainest first."""
-        greedy = DecodeHParams(
-            batch_size=self.service.config.max_batch, extra_length=self.service.limits.max_extra_length
-        )
-        beam = dataclasses.replace(greedy, beam_size=_BEAM, return_beams=True)
+        greedy, beam = self.service.usual_searches()
         for hparams, stream in ((greedy, False), (beam, True), (beam, False), (greedy, True)):
             for problem in self.service.problems:
                 self.service.queue.put_background(self._call(problem, hparams, stream))

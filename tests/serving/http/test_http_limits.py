@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from benchmarks.hostile import hostile_requests
+from benchmarks.hostile import flat_png, hostile_requests
 from t2t_multimodel.serving.http.app import make_app
 from t2t_multimodel.serving.http.config import Limits, QueueConfig
 from tests.serving.http.conftest import Client
@@ -134,6 +134,20 @@ def test_searches_of_new_settings_wait_in_a_short_line(demo_model):
         app.stop()
     assert [one.status_code for one in answers] == [503, 504, 504]
     assert "new settings" in answers[0].json()["error"]
+
+
+def test_unusual_searches_are_few(demo_model):
+    app = make_app(demo_model, Limits(max_searches=0))
+    try:
+        request = {"inputs": ["a red circle"], "decode": {"beam_size": 3, "alpha": 0.15, "extra_length": 7}}
+        answers = [
+            Client(app).post("/v1/mini_translate_ende", json={**request, **more}) for more in ({}, {"stream": True})
+        ]
+        usual = Client(app).post("/v1/mini_image_class", content=flat_png(20), headers={"content-type": "image/png"})
+    finally:
+        app.stop()
+    assert [one.status_code for one in answers] == [503, 503]
+    assert "ask for a usual beam" in answers[0].json()["error"] and usual.status_code == 200
 
 
 def test_a_fault_is_a_number_not_a_trace(demo_model, monkeypatch):

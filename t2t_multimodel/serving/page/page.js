@@ -17,7 +17,7 @@ let problems = [];
 let problem = null;
 let run = null; // the AbortController of the question under way
 let recording = null; // {recorder, kept}
-let shown = null; // the answer on the page: {said, input, seen}
+let shown = null; // the answer on the page: {said, asked, seen}
 const given = {}; // what was given last: text by problem, {b64, url, name} by kind of input
 
 // --- Small helpers ---
@@ -271,11 +271,11 @@ async function ask() {
   cancel();
   tell("");
   const mine = (run = new AbortController());
-  const decode = problem.output === "class" ? {} : { decode: { beam_size: Number($("beams").value), alpha: 0.6 } };
   try {
-    const value = input();
-    begin(value);
-    const response = await post(`/v1/${problem.name}`, { inputs: [value], ...decode, stream: true }, mine.signal);
+    const decode = problem.output === "class" ? {} : { decode: { beam_size: Number($("beams").value), alpha: 0.6 } };
+    const asked = { inputs: [input()], ...decode };
+    begin(asked);
+    const response = await post(`/v1/${problem.name}`, { ...asked, stream: true }, mine.signal);
     for await (const [name, data] of events(response)) {
       if (name === "partial") grow(data.text);
       else if (name === "output") finish(data);
@@ -310,9 +310,9 @@ function fail(error) {
 
 // --- The answer ---
 
-function begin(value) {
+function begin(asked) {
   const [said, one] = [el("p", { class: "said growing" }), given[problem.input]];
-  shown = { said, input: value, seen: null };
+  shown = { said, asked, seen: null };
   let result = said;
   if (problem.input === "image") {
     $("given").hidden = true; // it stands above its answer
@@ -430,7 +430,7 @@ const png = (seen) => `data:image/png;base64,${seen.input.png}`;
 /** What /inspect says of the answer on the page; asked for once. */
 function inspect() {
   const mine = shown;
-  mine.seen = mine.seen || post(`/v1/${problem.name}/inspect`, { inputs: [mine.input] }).then((response) => response.json());
+  mine.seen = mine.seen || post(`/v1/${problem.name}/inspect`, mine.asked).then((response) => response.json());
   mine.seen.catch(() => (mine.seen = null));
   return mine.seen;
 }

@@ -132,7 +132,7 @@ class MiniSpeech(MiniProblem):
 
 @register_problem("mini_parsing")
 class MiniParsing(TreeOutputMixin, MiniProblem):
-    """Constituency tree of an English sentence.
+    """Parse tree of an English sentence.
 
     It is linearized without its words.
     """

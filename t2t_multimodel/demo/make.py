@@ -31,14 +31,14 @@ _VOCABULARY = (MODEL_FILE, JSON_FILE)
 _SCORES = ("loss", "token_accuracy", "sequence_accuracy", "top1", "top5")
 
 
-def make_demo(output_dir: str | os.PathLike, *, data_dir: str | os.PathLike, to: str | os.PathLike) -> None:
+def make_demo(output_dir: str | os.PathLike, *, data_dir: str | os.PathLike | None, to: str | os.PathLike) -> None:
     """Writes `run/`, `examples/` and `scores.json`.
 
     The scores are those of the rounded weights on the whole test split.
 
     Args:
         output_dir: a trained run of the mini suite.
-        data_dir: the data it was trained on.
+        data_dir: the data it was trained on; None leaves the scores out.
         to: the folder of the package `t2t_multimodel.demo`, or another.
 
     Raises:
@@ -57,7 +57,8 @@ def make_demo(output_dir: str | os.PathLike, *, data_dir: str | os.PathLike, to:
     save_rounded_weights(folder / "run", run.model.named_variables(), run.step)
     listed = {task.name: _write_examples(task.problem, folder / "examples") for task in run.tasks}
     _write_json(folder / "examples" / "examples.json", listed)
-    _write_json(folder / "scores.json", demo_scores(load(folder / "run"), data_dir))
+    if data_dir is not None:
+        _write_json(folder / "scores.json", demo_scores(load(folder / "run"), data_dir))
 
 
 def demo_scores(model: TrainedModel, data_dir: str | os.PathLike) -> dict[str, dict[str, float]]:

@@ -166,8 +166,9 @@ def request_forms(limits: Limits) -> RequestForms:
     )
     inspect = _model(
         "InspectRequest",
-        "The one input to look at.",
+        "The one input to look at, and how its output is searched for.",
         inputs=(list[one], Field(min_length=1, max_length=1)),
+        decode=(options | None, None),
     )
     return RequestForms(decode, inspect)
 

@@ -17,7 +17,7 @@ let problems = [];
 let problem = null;
 let run = null; // the AbortController of the question under way
 let recording = null; // {recorder, kept}
-let shown = null; // the answer on the page: {said, input, seen}
+let shown = null; // the answer on the page: {said, asked, seen}
 const given = {}; // what was given last: text by problem, {b64, url, name} by kind of input
 
 // --- Small helpers ---
@@ -38,9 +38,9 @@ const percent = (share) => `${(100 * share).toFixed(1)}%`;
 /** "cause; cure" of the server as a sentence. */
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
-function picture(url, alt) {
-  const image = el("img", { src: url, alt });
-  image.addEventListener("load", () => image.classList.toggle("small", image.naturalWidth < SMALL_PICTURE));
+function picture(src, alt) {
+  const image = el("img", { src, alt });
+  image.onload = () => image.classList.toggle("small", image.naturalWidth < SMALL_PICTURE);
   return image;
 }
 
@@ -92,7 +92,7 @@ function listProblems() {
   for (const [kind, legend] of Object.entries(GROUPS)) {
     const labels = problems.filter((one) => one.input === kind).map((one) => {
       const radio = el("input", { type: "radio", name: "problem", value: one.name });
-      radio.addEventListener("change", () => choose(one));
+      radio.onchange = () => choose(one);
       return el("label", {}, radio, one.title);
     });
     if (labels.length) $("tasks").append(el("fieldset", {}, el("legend", {}, legend), el("div", {}, ...labels)));
@@ -102,6 +102,7 @@ function listProblems() {
 function choose(one) {
   cancel();
   stopRecording(false);
+  if (problem && problem.input === "text") given[problem.name] = $("text").value;
   problem = one;
   history.replaceState(null, "", `#${one.name}`);
   const radio = document.querySelector(`input[value="${CSS.escape(one.name)}"]`);
@@ -146,7 +147,7 @@ function showExamples() {
   $("examples").className = pictures ? "pictures" : "";
   $("examples").replaceChildren(...problem.examples.map((one) => {
     const button = el("button", { type: "button" }, ...(pictures ? [picture(one.url, "")] : []), one.label);
-    button.addEventListener("click", () => take(one));
+    button.onclick = () => take(one);
     return button;
   }));
   $("ready").hidden = !problem.examples.length;
@@ -155,33 +156,35 @@ function showExamples() {
 // --- What is given ---
 
 async function take(example) {
-  try {
-    if (problem.input !== "text") return await takeFile(await (await request(example.url)).blob(), example.label);
-    $("text").value = example.text;
-    return ask();
-  } catch (error) {
-    return tell(error.message);
+  const mine = problem;
+  if (mine.input !== "text") {
+    const blob = await request(example.url).then((response) => response.blob(), (error) => tell(error.message));
+    return blob && mine === problem && takeFile(blob, example.label);
   }
+  $("text").value = example.text;
+  return ask();
 }
 
-/** Takes the bytes of a picture or a sound, and asks. */
+/** Takes the bytes of a picture or a sound, and asks, unless the person has gone on to another problem. */
 async function takeFile(blob, name) {
+  const mine = problem;
   const most = problem.limits.bytes * BASE64_SHARE;
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   if (blob.size > most) return tell(`This file has ${megabytes(blob.size)}; give one of at most ${megabytes(most)}`);
+  const b64 = await base64(blob).catch(() => null);
+  if (mine !== problem) return undefined;
+  if (b64 === null) return tell("The file cannot be read; choose it again");
   if (given[problem.input]) URL.revokeObjectURL(given[problem.input].url);
-  given[problem.input] = { b64: await base64(blob), url: URL.createObjectURL(blob), name };
+  given[problem.input] = { b64, url: URL.createObjectURL(blob), name };
   showGiven();
   return ask();
 }
 
-function base64(blob) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject(new Error("the file cannot be read; choose it again"));
-    reader.readAsDataURL(blob);
-  });
+async function base64(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  return btoa(text);
 }
 
 /** Says what is wrong beside the field; "" takes it back. */
@@ -235,15 +238,10 @@ function showRecorder() {
   $("clock").textContent = "";
 }
 
-/** A recording as a WAV file of one channel, 16 bits a sample. */
+/** The first channel of a recording as a WAV file, 16 bits a sample. */
 async function asWav(blob) {
-  const decoded = await new OfflineAudioContext(1, 1, RECORDING_RATE).decodeAudioData(await blob.arrayBuffer());
-  const context = new OfflineAudioContext(1, Math.ceil(decoded.duration * RECORDING_RATE), RECORDING_RATE);
-  const source = context.createBufferSource();
-  source.buffer = decoded;
-  source.connect(context.destination);
-  source.start();
-  const samples = (await context.startRendering()).getChannelData(0);
+  const context = new OfflineAudioContext(1, 1, RECORDING_RATE); // decodes to its own rate
+  const samples = (await context.decodeAudioData(await blob.arrayBuffer())).getChannelData(0);
   const bytes = 2 * samples.length;
   const header = new Uint32Array([
     0x46464952, 36 + bytes, 0x45564157, // RIFF, size, WAVE
@@ -271,18 +269,20 @@ async function ask() {
   cancel();
   tell("");
   const mine = (run = new AbortController());
-  const decode = problem.output === "class" ? {} : { decode: { beam_size: Number($("beams").value), alpha: 0.6 } };
   try {
-    const value = input();
-    begin(value);
-    const response = await post(`/v1/${problem.name}`, { inputs: [value], ...decode, stream: true }, mine.signal);
+    const decode = problem.output === "class" ? {} : { decode: { beam_size: Number($("beams").value), alpha: 0.6 } };
+    const asked = { inputs: [input()], ...decode };
+    begin(asked);
+    const response = await post(`/v1/${problem.name}`, { ...asked, stream: true }, mine.signal);
     for await (const [name, data] of events(response)) {
+      if (run !== mine) return undefined;
       if (name === "partial") grow(data.text);
-      else if (name === "output") finish(data);
+      else if (name === "output") return finish(data);
       else throw new Error(data.error);
     }
+    throw new Error("the answer broke off; try again");
   } catch (error) {
-    if (error.name !== "AbortError") fail(error);
+    return error.name === "AbortError" ? undefined : fail(error);
   } finally {
     if (run === mine) ready();
   }
@@ -310,9 +310,9 @@ function fail(error) {
 
 // --- The answer ---
 
-function begin(value) {
+function begin(asked) {
   const [said, one] = [el("p", { class: "said growing" }), given[problem.input]];
-  shown = { said, input: value, seen: null };
+  shown = { said, asked, seen: null };
   let result = said;
   if (problem.input === "image") {
     $("given").hidden = true; // it stands above its answer
@@ -430,7 +430,7 @@ const png = (seen) => `data:image/png;base64,${seen.input.png}`;
 /** What /inspect says of the answer on the page; asked for once. */
 function inspect() {
   const mine = shown;
-  mine.seen = mine.seen || post(`/v1/${problem.name}/inspect`, { inputs: [mine.input] }).then((response) => response.json());
+  mine.seen = mine.seen || post(`/v1/${problem.name}/inspect`, mine.asked).then((response) => response.json());
   mine.seen.catch(() => (mine.seen = null));
   return mine.seen;
 }
@@ -464,21 +464,25 @@ function attention(seen) {
   if (found.grid) {
     return part(title, "The picture for each piece of the answer: bright where the network looked.", tiles(seen, rows));
   }
-  const hint = "A row for each piece of the answer, the stronger the colour, the more it looked there.";
+  const hint = "A row for each piece of the answer; the stronger the colour, the more it looked there.";
   if (found.source) {
     return part(title, `${hint} A column is a piece of your text.`, scroll(title, matrix(rows, found.source.map(piece))));
   }
   return part(title, `${hint} Time goes from left to right.`, strips(seen, rows));
 }
 
+/** A table of coloured cells; rows are [name, cells]. */
+function table(kind, columns, rows) {
+  const head = columns.map((name) => el("th", { scope: "col" }, el("span", {}, name)));
+  const lines = rows.map(([name, cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells));
+  return el("table", { class: kind }, el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...lines));
+}
+
 function matrix(rows, columns) {
-  const head = el("tr", {}, el("td"), ...columns.map((name) => el("th", { scope: "col" }, el("span", {}, name))));
-  const lines = rows.map((row) =>
-    el("tr", {}, el("th", { scope: "row" }, row.name), ...row.weights.map((weight, j) => {
-      const title = `${row.name}, ${columns[j]}: ${percent(weight)}`;
-      return el("td", { title }, boxes([row.shares[j]]), el("span", { class: "unseen" }, percent(weight)));
-    })));
-  return el("table", { class: "matrix" }, el("thead", {}, head), el("tbody", {}, ...lines));
+  return table("matrix", columns, rows.map((row) => [row.name, row.weights.map((weight, j) => {
+    const title = `${row.name}, ${columns[j]}: ${percent(weight)}`;
+    return el("td", { title }, boxes([row.shares[j]]), el("span", { class: "unseen" }, percent(weight)));
+  })]));
 }
 
 function tiles(seen, rows) {
@@ -509,43 +513,38 @@ function strips(seen, rows) {
 function experts(seen) {
   const mixtures = seen.experts.filter((one) => one.load.length);
   if (!mixtures.length) return [];
-  const head = mixtures[0].load.map((_, i) => el("th", { scope: "col" }, `Expert ${i + 1}`));
-  const rows = mixtures.map((one) =>
-    el("tr", {}, el("th", { scope: "row" }, one.name), ...one.load.map((share) => el("td", {}, boxes([share]), el("span", {}, percent(share))))));
-  const table = el("table", { class: "experts" }, el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...rows));
+  const columns = mixtures[0].load.map((_, i) => `Expert ${i + 1}`);
+  const cells = (load) => load.map((share) => el("td", {}, boxes([share]), el("span", {}, percent(share))));
+  const drawing = table("experts", columns, mixtures.map((one) => [one.name, cells(one.load)]));
   const title = "Which experts worked";
-  return part(title, "Each position is sent to a few experts of a mixture: the share that each of them got.", scroll(title, table));
+  return part(title, "Each position is sent to a few experts of a mixture: the share that each of them got.", scroll(title, drawing));
 }
 
 // --- Start ---
 
 function listen() {
-  const on = (target, name, act) => target.addEventListener(name, act);
-  on($("ask"), "submit", (event) => {
+  $("ask").onsubmit = (event) => {
     event.preventDefault();
     ask();
-  });
-  on($("text"), "keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && ask());
-  on($("stop"), "click", () => {
+  };
+  $("text").onkeydown = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && ask();
+  $("stop").onclick = () => {
     cancel();
+    $("answer").hidden = !shown.said.textContent;
     $("status").textContent = "Stopped";
     $("answer-button").focus();
-  });
-  on($("look"), "click", lookInside);
-  on($("record"), "click", () => (recording ? stopRecording(true) : startRecording()));
-  on($("file"), "change", () => takeFirst($("file").files));
-  on(document, "paste", (event) => takeFirst(event.clipboardData.files));
-  on(document, "drop", (event) => {
+  };
+  $("look").onclick = lookInside;
+  $("record").onclick = () => (recording ? stopRecording(true) : startRecording());
+  $("file").onchange = () => takeFirst($("file").files);
+  document.onpaste = (event) => takeFirst(event.clipboardData.files);
+  document.ondragleave = () => $("drop").classList.remove("over");
+  document.ondragover = document.ondrop = (event) => {
     event.preventDefault();
-    $("drop").classList.remove("over");
-    takeFirst(event.dataTransfer.files);
-  });
-  on(document, "dragleave", () => $("drop").classList.remove("over"));
-  on(document, "dragover", (event) => {
-    event.preventDefault();
-    $("drop").classList.add("over");
-  });
-  on(window, "hashchange", () => chooseNamed(problem));
+    $("drop").classList.toggle("over", event.type === "dragover");
+    if (event.type === "drop") takeFirst(event.dataTransfer.files);
+  };
+  window.onhashchange = () => chooseNamed(problem);
 }
 
 function takeFirst(files) {
@@ -560,7 +559,8 @@ function chooseNamed(otherwise) {
 async function start() {
   try {
     const found = await (await request("/v1/problems")).json();
-    problems = found.problems;
+    problems = found.problems.filter((one) => one.input in GROUPS);
+    if (!problems.length) throw new Error("this model has no problem of text, pictures or sound; use its API");
     const count = problems.length === 1 ? "one task" : `${problems.length} tasks`;
     $("about").textContent = `One network, ${count}, ${found.step.toLocaleString("en")} training steps`;
   } catch (error) {

@@ -51,3 +51,7 @@ class TrainingError(MultiModelError):
 
 class DecodeError(MultiModelError):
     """An input given to the decoder cannot be read."""
+
+
+class ExportError(MultiModelError):
+    """A trained model, or a part of it, cannot be exported."""

@@ -9,7 +9,9 @@ PACKAGE = "t2t_multimodel"
 # From top to bottom. A module belongs to the longest name that it begins with.
 FLOORS = [
     ["bin"],
+    ["serving"],
     ["api", "trained_model"],
+    ["serving.export"],
     ["report"],
     ["decoding"],
     ["training"],

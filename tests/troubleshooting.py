@@ -20,6 +20,7 @@ TITLES = {
     "DamagedCheckpointError": "Damaged checkpoints",
     "TrainingError": "Training",
     "DecodeError": "Decoding",
+    "ExportError": "Exporting",
     "MultiModelError": "Flags and arguments",
 }
 

@@ -44,8 +44,9 @@ class GraphVocabulary(tf.Module):
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Ids int32 `[batch, None]` of texts `[batch]`, without the end id; what is not UTF-8 is an error."""
-        checked = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="strict")
-        with tf.control_dependencies([checked]):
+        good = tf.reduce_all(tf.equal(_replaced(texts), texts))
+        check = tf.debugging.Assert(good, ["a text of the batch is not UTF-8; encode it as UTF-8"])
+        with tf.control_dependencies([check]):
             started = tf.where(tf.equal(texts, ""), "", tf.strings.join([" ", texts]))
         parts = tf_text.regex_split(started, _BLANK, keep_delim_regex_pattern=_BLANK)  # [batch, None]
         flat = parts.flat_values
@@ -68,5 +69,9 @@ class GraphVocabulary(tf.Module):
         pieces = tf.where(begins & ~is_label, tf.gather(self._first_pieces, ids), tf.gather(self._pieces, ids))
         separators = tf.where(begins & ~is_first, " ", "")
         written = tf.where(kept, tf.strings.join([separators, pieces]), "")
-        text = tf.strings.reduce_join(written, axis=-1)
-        return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
+        return _replaced(tf.strings.reduce_join(written, axis=-1))
+
+
+def _replaced(texts: tf.Tensor) -> tf.Tensor:
+    """Texts with U+FFFD in the place of what is not UTF-8."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)

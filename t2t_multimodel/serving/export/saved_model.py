@@ -58,6 +58,8 @@ def export_saved_model(
         export_saved_model(load_run("run"), "saved_model", ["mini_parsing"], DecodeHParams(beam_size=4))
     """
     version = _checked_version(export_dir, run.step)
+    if not problems:
+        raise ExportError("there is no problem to export; name one that the run was trained on")
     if max_input_length < 1:
         raise ExportError(f"max_input_length={max_input_length} is too small; give 1 or more")
     vocabulary = None if run.vocabulary is None else run.vocabulary.in_graph()
@@ -80,8 +82,7 @@ def export_saved_model(
     }
     requests = warmup_requests({name: one.problem.inputs.raw_example() for name, one in exported.items()})
     with _appearing(version) as folder:
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+        tf.saved_model.save(module, str(folder), signatures=signatures)
         (folder / FOLDER).mkdir()
         (folder / FOLDER / WARMUP_FILE).write_bytes(requests)
         (folder / DESCRIPTION_FILE).write_text(_json(description), encoding="utf-8")

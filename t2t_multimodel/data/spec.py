@@ -252,8 +252,8 @@ class InputSpec(Spec):
             ExportError: models with such inputs cannot be exported.
         """
         raise ExportError(
-            f"inputs of modality {self.modality} cannot be exported; give its spec raw_signature, raw_to_stored and"
-            " raw_example (docs/new_modality.md)"
+            f"inputs of modality {self.modality} cannot be exported; give its spec raw_signature, raw_to_stored,"
+            " raw_batch and raw_example (docs/new_modality.md)"
         )
 
     def raw_to_stored(
@@ -273,8 +273,12 @@ class InputSpec(Spec):
         del modalities
         return {}
 
-    def raw_example(self) -> dict[str, np.ndarray]:
-        """A small input of the exported model, a batch of one; what it says does not matter."""
+    def raw_batch(self, values: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Raw inputs, as `read` gives them, as the exported model takes them: by the names of `raw_signature`."""
+        raise NotImplementedError
+
+    def raw_example(self) -> Any:
+        """A small raw input; what it says does not matter."""
         raise NotImplementedError
 
     def bucket_text(self, bound: int) -> str:

@@ -156,9 +156,15 @@ class AudioSpec(InputSpec):
             "length": "samples of each row; what is after them is not looked at",
         }
 
-    def raw_example(self) -> dict[str, np.ndarray]:
-        count = self.sample_rate // 2
-        return {"waveform": np.zeros([1, count], np.float32), "length": np.array([count], np.int32)}
+    def raw_batch(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        lengths = np.array([len(value) for value in values], np.int32)
+        waveform = np.zeros([len(values), lengths.max(initial=0)], np.float32)
+        for row, value in zip(waveform, values):
+            row[: len(value)] = value
+        return {"waveform": waveform, "length": lengths}
+
+    def raw_example(self) -> np.ndarray:
+        return np.zeros(self.sample_rate // 2, np.float32)
 
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         """The samples count; in training, audio longer than `modalities.audio_max_seconds` is left out."""

@@ -106,10 +106,13 @@ class ImageSpec(InputSpec):
         size = self.side_pixels(modalities)
         return {"image": f"bytes of a JPEG, PNG, GIF or BMP file; the model sees {size} x {size} pixels"}
 
-    def raw_example(self) -> dict[str, np.ndarray]:
+    def raw_batch(self, values: Sequence[bytes]) -> dict[str, np.ndarray]:
+        return {"image": np.array(values, object)}
+
+    def raw_example(self) -> bytes:
         from t2t_multimodel.problems.readers import image
 
-        return {"image": np.array([image.encode_png(np.full([8, 8, 3], 128, np.uint8))], object)}
+        return image.encode_png(np.full([8, 8, 3], 128, np.uint8))
 
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         del modalities, training

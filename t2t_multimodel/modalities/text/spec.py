@@ -127,8 +127,11 @@ class SymbolSpec(InputSpec, TargetSpec):
         del modalities
         return {"text": "UTF-8"}
 
-    def raw_example(self) -> dict[str, np.ndarray]:
-        return {"text": np.array([b"a"], object)}
+    def raw_batch(self, values: Sequence[str]) -> dict[str, np.ndarray]:
+        return {"text": np.array([value.encode() for value in values], object)}
+
+    def raw_example(self) -> str:
+        return "a"
 
     def text_in_graph(self, ids, vocabulary: Any, label_names: Sequence[str]):
         del label_names

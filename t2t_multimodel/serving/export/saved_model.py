@@ -80,7 +80,8 @@ def export_saved_model(
             "tensorflow_text": tensorflow_text.__version__,
         },
     }
-    requests = warmup_requests({name: one.problem.inputs.raw_example() for name, one in exported.items()})
+    specs = {name: one.problem.inputs for name, one in exported.items()}
+    requests = warmup_requests({name: spec.raw_batch([spec.raw_example()]) for name, spec in specs.items()})
     with _appearing(version) as folder:
         tf.saved_model.save(module, str(folder), signatures=signatures)
         (folder / FOLDER).mkdir()

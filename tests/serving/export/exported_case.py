@@ -18,16 +18,13 @@ def raw_inputs(name: str, count: int) -> list:
     return [(value, rate) for value in values] if rate else values
 
 
-def feeds(values: list) -> dict[str, np.ndarray]:
+def feeds(name: str, values: list) -> dict[str, np.ndarray]:
     """Inputs of a signature; waveforms are padded with what must not be looked at."""
-    if isinstance(values[0], tuple):
-        lengths = [len(samples) for samples, _ in values]
-        waveform = np.full([len(values), max(lengths) + 7], 0.5, np.float32)
-        for row, (samples, _) in zip(waveform, values):
-            row[: len(samples)] = samples
-        return {"waveform": waveform, "length": np.array(lengths, np.int32)}
-    name = "image" if isinstance(values[0], bytes) else "text"
-    return {name: np.array([value if isinstance(value, bytes) else value.encode() for value in values], object)}
+    batch = registry.problem(name).inputs.raw_batch([one[0] if isinstance(one, tuple) else one for one in values])
+    if "waveform" in batch:
+        padded = np.pad(batch["waveform"], [[0, 0], [0, 7]])
+        batch["waveform"] = np.where(np.arange(padded.shape[1]) < batch["length"][:, None], padded, np.float32(0.5))
+    return batch
 
 
 def beams(

@@ -36,13 +36,13 @@ class OddTarget(TargetSpec):
 
 def test_each_is_named():
     raw = {"text": tf.constant(["A"])}
-    with pytest.raises(ExportError, match="problem prepared .* write its prepare_in_graph, too"):
+    with pytest.raises(ExportError, match=r"problem prepared .* write its prepare_in_graph, too"):
         Prepared().prepare_in_graph(raw)
     with pytest.raises(ExportError, match=r"modality odd .* give its spec raw_signature"):
         OddInput().raw_signature()
     with pytest.raises(ExportError, match=r"modality odd .* give its spec text_in_graph"):
         OddTarget().text_in_graph(tf.zeros([1, 1], tf.int32), None, ())
-    with pytest.raises(ExportError, match="OutputConstraint .* or export with constrained=false"):
+    with pytest.raises(ExportError, match=r"OutputConstraint .* or export with constrained=false"):
         OutputConstraint().features_in_graph(raw)
 
 

@@ -40,7 +40,7 @@ class GraphVocabulary(tf.Module):
         self._is_label = tf.constant(is_label)
         self._pieces = tf.constant(list(pieces))
         self._first_pieces = tf.constant([piece.removeprefix(b" ") for piece in pieces])
-        self._blank_ids = tf.constant([byte_ids[value] for value in _BLANK.encode()])
+        self._before = tf.ragged.constant([[], [byte_ids[value] for value in _BLANK.encode()]])
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Ids int32 `[batch, None]` of texts `[batch]`, without the end id; what is not UTF-8 is an error."""
@@ -48,13 +48,10 @@ class GraphVocabulary(tf.Module):
         check = tf.debugging.Assert(good, ["a text of the batch is not UTF-8; encode it as UTF-8"])
         with tf.control_dependencies([check]):
             started = tf.where(tf.equal(texts, ""), "", tf.strings.join([" ", texts]))
-        parts = tf_text.regex_split(started, _BLANK, keep_delim_regex_pattern=_BLANK)  # [batch, None]
-        flat = parts.flat_values
-        is_blank = tf.equal(flat, _BLANK)
-        pieces = self._tokenizer.tokenize(tf.where(is_blank, "", flat))  # [parts, None]
-        blanks = tf.tile(self._blank_ids, [tf.math.count_nonzero(is_blank, dtype=tf.int32)])
-        lengths = tf.where(is_blank, tf.size(self._blank_ids, tf.int64), tf.zeros([], tf.int64))
-        ids = tf.concat([pieces, tf.RaggedTensor.from_row_lengths(blanks, lengths)], axis=1)
+        parts = tf.strings.split(started, _BLANK)  # [batch, None]
+        is_later = tf.ragged.range(parts.row_lengths()).flat_values > 0
+        pieces = self._tokenizer.tokenize(parts.flat_values)  # [parts, None]
+        ids = tf.concat([tf.gather(self._before, tf.cast(is_later, tf.int32)), pieces], axis=1)
         return tf.RaggedTensor.from_row_splits(ids, parts.row_splits).merge_dims(1, 2)
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:

@@ -45,6 +45,10 @@ class ExportedProblem:
     ):
         if hparams.samples:
             raise ExportError("sampling_method=random has no form in a SavedModel; export with argmax, or a beam")
+        if hparams.compile != "none":
+            raise ExportError(
+                "compile=xla compiles for one shape, and a SavedModel takes all; export with compile=none"
+            )
         (task,) = run.manifest.tasks([name])
         self.problem: Problem = task.problem
         self._vocabulary, self._hparams = vocabulary, hparams

@@ -113,6 +113,7 @@ def test_a_failed_export_leaves_nothing(small_model, tmp_path, monkeypatch):
 def test_what_has_no_form_in_a_graph_is_said_before_the_work(small_model, tmp_path):
     for given, words in (
         ({"sampling_method": "random"}, "sampling_method=random"),
+        ({"compile": "xla"}, "compile=xla"),
         ({"max_input_length": 0}, "max_input_length=0"),
         ({"beam_size": 1000, "problems": ["mini_parsing"]}, "too wide"),
         ({"beam": 2}, "beam"),

@@ -68,3 +68,7 @@ class RequestError(MultiModelError):
     def __init__(self, message: str, status: int = 400):
         super().__init__(message)
         self.status = status
+
+
+class ExportError(MultiModelError):
+    """A trained model, or a part of it, cannot be exported."""

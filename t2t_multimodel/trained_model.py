@@ -1,11 +1,12 @@
-"""A trained model in Python: generate, score, evaluate."""
+"""A trained model in Python: generate, score, evaluate, export."""
 
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -135,7 +136,7 @@ class TrainedModel:
             raise DecodeError(f"errors={errors!r}; give 'raise' or 'return'")
         if isinstance(inputs, str | bytes):
             raise DecodeError("inputs is one value; give a list of inputs")
-        hparams = DecodeHParams.make(**{"return_beams": decode_hparams.get("beam_size", 1) != 1, **decode_hparams})
+        hparams = _all_beams(decode_hparams)
         outputs = []
         for number, output in enumerate(self.decoder(problem, hparams).decode(inputs, prefix)):
             if output.error is not None and errors == "raise":
@@ -232,11 +233,50 @@ class TrainedModel:
             write_report(paths.resolve(report), f"Evaluation at step {run.step}, {split} split", reports)
         return records
 
+    def export(
+        self,
+        export_dir: str | os.PathLike,
+        problems: Sequence[str] | None = None,
+        *,
+        max_input_length: int | None = None,
+        **decode_hparams,
+    ) -> pathlib.Path:
+        """Writes one SavedModel with a signature for each problem: raw inputs in, outputs out (docs/serving.md).
+
+        Args:
+            export_dir: folder of the versions of a model; this one goes to ``<export_dir>/<step>``.
+            problems: names of problems; all by default. The first is also the default signature.
+            max_input_length: longest text in ids, the end included; 512 by default. Longer ones are refused.
+            decode_hparams: as for `generate`.
+
+        Returns:
+            the folder of the version.
+
+        Raises:
+            ExportError: a problem, a modality or a way of searching has no form in a graph, or the version is there.
+            MultiModelError: an unknown problem or decode hparam, or a folder that cannot be written.
+
+        Example:
+
+            folder = model.export("saved_model", ["mini_caption"], beam_size=4)
+            tf.saved_model.load(folder).signatures["mini_caption"](image=tf.constant([encoded]))["text"]
+        """
+        from t2t_multimodel.serving.export.saved_model import MAX_INPUT_LENGTH, export_saved_model
+
+        names = self.problems if problems is None else list(problems)
+        hparams, limit = _all_beams(decode_hparams), MAX_INPUT_LENGTH if max_input_length is None else max_input_length
+        return export_saved_model(self._run, paths.resolve(export_dir), names, hparams, max_input_length=limit)
+
     def _decode(self, task: Task, index: RecordIndex, limit: int, hparams: DecodeHParams | None):
         run = self._run
         search = ProblemSearch(run.model, task, hparams or DecodeHParams(), run.vocabulary)
         names = run.label_names.get(task.name, ())
         return decode_split(search, run.vocabulary, index, limit=limit or None, label_names=names)
+
+
+def _all_beams(values: Mapping[str, Any]) -> DecodeHParams:
+    """Decode hparams where all outputs of a beam are wanted unless `values` says otherwise."""
+    return DecodeHParams.make(**{"return_beams": values.get("beam_size", 1) != 1, **values})
 
 
 def _metrics(task: Task, extra: Sequence[str]) -> tuple[str, ...]:

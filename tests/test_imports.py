@@ -12,6 +12,7 @@ FLOORS = [
     ["serving"],
     ["demo.make"],
     ["api", "trained_model"],
+    ["serving.export"],
     ["report"],
     ["decoding"],
     ["training"],

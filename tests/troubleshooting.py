@@ -22,6 +22,7 @@ TITLES = {
     "DecodeError": "Decoding",
     "InputLimitError": "Inputs that are too large for the server",
     "RequestError": "Requests to the server",
+    "ExportError": "Exporting",
     "MultiModelError": "Flags and arguments",
 }
 

@@ -78,6 +78,14 @@ class ClassLabelSpec(TargetSpec):
             return net(x[:, :, tf.newaxis], mask=mask)
         return net(tf.reshape(x, [tf.shape(x)[0], *grid, x.shape[-1]]))
 
+    def text_in_graph(self, ids, vocabulary: Any, label_names: Sequence[str]):
+        """Names of classes; numbers where there are no names."""
+        import tensorflow as tf
+
+        del vocabulary
+        names = [*label_names, *map(str, range(len(label_names), self.num_classes))]
+        return tf.gather(tf.constant(names), ids)
+
     def loss_and_hits(self, net, outputs, labels, smoothing: float):
         import tensorflow as tf
 

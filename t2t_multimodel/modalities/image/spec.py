@@ -98,6 +98,28 @@ class ImageSpec(InputSpec):
         size = self.side_pixels(modalities)
         return {"inputs": tf.TensorSpec([None, size, size, 3], tf.float32)}
 
+    def raw_signature(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {"image": tf.TensorSpec([None], tf.string, "image")}
+
+    def raw_to_stored(self, raw: Mapping[str, Any], modalities: Any, vocabulary: Any):
+        """The bytes of image files themselves; what `tf.io.decode_image` cannot read is an error."""
+        del modalities, vocabulary
+        return raw["image"]
+
+    def raw_meaning(self, modalities: Any) -> dict[str, str]:
+        size = self.side_pixels(modalities)
+        return {"image": f"bytes of a JPEG, PNG, GIF or BMP file; the model sees {size} x {size} pixels"}
+
+    def raw_batch(self, values: Sequence[bytes]) -> dict[str, np.ndarray]:
+        return {"image": np.array(values, object)}
+
+    def raw_example(self) -> bytes:
+        from t2t_multimodel.problems.readers import image
+
+        return image.encode_png(np.full([8, 8, 3], 128, np.uint8))
+
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         del modalities, training
         lengths = np.ones_like(index.target_length)

@@ -58,7 +58,7 @@ def demo_model():
 @pytest.fixture(scope="session")
 def client(demo_model):
     log = io.StringIO()
-    limits = Limits(body_timeout_s=0.5, max_extra_length=24)
+    limits = Limits(body_timeout_s=2.0, timeout_s=600.0, max_extra_length=24)
     app = make_app(demo_model, limits, QueueConfig(batch_wait_ms=20), demo.examples(), log)
     yield Client(app, log)
     app.stop()

@@ -63,7 +63,7 @@ def test_a_body_that_says_too_much_is_not_read(client):
 
 def test_slow_senders_are_sent_away(client):
     body = json.dumps({"inputs": ["a red circle"]}).encode()
-    status, answer = asyncio.run(_asgi(client.app, _chunks(body, 1), pause=0.1))
+    status, answer = asyncio.run(_asgi(client.app, _chunks(body, 1), pause=0.3))
     assert status == 408 and b"send it faster" in answer
 
 

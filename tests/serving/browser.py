@@ -70,6 +70,8 @@ class Browser:
         self.faults: list[str] = []
         for domain in ("Page", "Runtime", "Network", "Log", "DOM"):
             self.send(f"{domain}.enable")
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
+        self.send("Page.bringToFront")
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """One command of the protocol; events that come meanwhile are noted."""

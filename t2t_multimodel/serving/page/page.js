@@ -527,7 +527,9 @@ function listen() {
     event.preventDefault();
     ask();
   };
-  $("text").onkeydown = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && ask();
+  $("text").onkeydown = (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ask();
+  };
   $("stop").onclick = () => {
     cancel();
     $("answer").hidden = !shown.said.textContent;

@@ -38,9 +38,6 @@ def test_making_it_from_itself_changes_nothing(tmp_path):
 def test_it_is_loaded_by_name():
     model = t2t.load("demo")
     assert model.step == 2000 and model.problems == registry.expand_problems("mini")
-    picture = demo.examples()["mini_image_class"][0]
-    (output,) = model.generate("mini_image_class", [picture.file])
-    assert output.text in picture.label and len(output.beams) == 5
 
 
 @pytest.fixture(scope="module")

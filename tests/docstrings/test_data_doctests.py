@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the data engine, of trees and of the model in the box run and give what is written below them."""
+"""Docstring examples of the data engine, of trees and of the model in the box run and give what stands below them."""
 
 import doctest
 import importlib

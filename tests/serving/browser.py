@@ -29,7 +29,7 @@ _FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--remote-debugging-port=0",
 )
-_WAIT_S = 120
+_WAIT_S = 300
 _KEYS = {"Tab": 9, "Enter": 13, "ArrowDown": 40, " ": 32}
 _SHIFT, _CONTROL = 8, 2
 

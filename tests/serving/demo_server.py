@@ -22,7 +22,9 @@ def demo_server(command: Sequence[str], folder: pathlib.Path) -> Iterator[str]:
     """
     log = folder / "server.log"
     with open(log, "w", encoding="utf-8") as file:
-        process = subprocess.Popen([*command, "--demo", "--port=0"], stdout=file, stderr=file, cwd=folder)
+        process = subprocess.Popen(
+            [*command, "--demo", "--port=0", "--timeout_s=300"], stdout=file, stderr=file, cwd=folder
+        )
     try:
         yield _address(process, log)
     finally:

@@ -184,20 +184,19 @@ def test_nothing_is_wider_than_a_phone(page, address, dark):
         page.look_as(*WIDE)
 
 
-def test_pictures_of_the_page(page, address, request):
-    """Takes the pictures that stand in the docs, where asked."""
-    folder = request.config.getoption("--screenshots")
-    if folder is None:
-        pytest.skip("no pictures of the page are asked for; give --screenshots=docs")
+def test_pictures_of_the_page(page, address, request, tmp_path):
+    """Takes the pictures that stand in the docs; `--screenshots=docs` puts them there."""
+    folder = pathlib.Path(request.config.getoption("--screenshots") or tmp_path)
     page.look_as(1100, 860)
     choose(page, address, "mini_speech")
     take(page)
     page.wait("document.querySelector('.heard img')")
     page.value("document.getElementById('look').click()")
     page.wait("document.querySelector('.strips img')")
-    page.picture(pathlib.Path(folder) / "page.png")
+    page.picture(folder / "page.png")
     page.look_as(*PHONE, dark=True, phone=True)
     choose(page, address, "mini_parsing")
     take(page)
-    page.picture(pathlib.Path(folder) / "page_phone.png", height=1100)
+    page.picture(folder / "page_phone.png", height=1100)
     page.look_as(*WIDE)
+    assert all((folder / name).stat().st_size > 50_000 for name in ("page.png", "page_phone.png"))

@@ -53,6 +53,13 @@ class TreeConstraint(OutputConstraint):
         """``words`` int32 `[batch]` of raw inputs, lines of text."""
         return {"words": np.array([len(split_words(text)) for text in inputs], np.int32)}
 
+    def features_in_graph(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        # One "x" a word, and nothing for blanks, which are those of `split_words`.
+        words = tf.strings.regex_replace(raw["text"], r"[^ \t\r\n\f\v]+", "x")
+        return {"words": tf.strings.length(tf.strings.regex_replace(words, "[^x]+", ""))}
+
     def init_state(self, features: Mapping[str, Any], max_lengths: Any) -> State:
         """``open``: ends of the constituents that are open, `[rows, depth]`; and numbers `[rows]`."""
         import tensorflow as tf

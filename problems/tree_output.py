@@ -14,6 +14,8 @@ from t2t_multimodel.text import bracket_files, linearization, trees
 class TreeOutputMixin:
     """For problems from words to linearized trees; comes before `Problem` in the list of bases."""
 
+    output_form = "tree"
+
     def decode_tree(self, tokens: Sequence[str], inputs: str) -> tuple[trees.Tree, int]:
         """The tree of a decoded target, over the words of its input.
 

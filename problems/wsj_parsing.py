@@ -7,7 +7,7 @@ import gzip
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2t_multimodel.data.problem import Problem, Source
@@ -181,3 +181,13 @@ class WsjParsing(TreeOutputMixin, Problem):
         """Words separated by blanks, with brackets spelled as in the treebank; words are not split further."""
         spelled = re.sub(r"[(){}]", lambda match: f" {_BRACKETS[match[0]]} ", value)
         return " ".join(linearization.split_words(spelled))
+
+    def prepare_in_graph(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """As `prepare_input`."""
+        import tensorflow as tf
+
+        text = raw["text"]
+        for bracket, spelled in _BRACKETS.items():
+            text = tf.strings.regex_replace(text, re.escape(bracket), f" {spelled} ")
+        text = tf.strings.regex_replace(text, r"[ \t\r\n\f\v]+", " ")
+        return {"text": tf.strings.regex_replace(text, "^ | $", "")}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t2t_multimodel import paths, registry
+from t2t_multimodel import demo, paths, registry
 
 if TYPE_CHECKING:
     from t2t_multimodel.trained_model import TrainedModel
@@ -98,7 +98,8 @@ def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None 
     """The trained model of a run folder; nothing but the folder is needed.
 
     Args:
-        output_dir: a run folder of t2t-trainer, perhaps copied from elsewhere.
+        output_dir: a run folder of t2t-trainer, perhaps copied from elsewhere; or ``"demo"``, the small model that the
+            package brings (``"./demo"`` is a folder of that name).
         checkpoint: path of one of its checkpoints; the newest unless given.
 
     Raises:
@@ -112,7 +113,7 @@ def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None 
     from t2t_multimodel.runs.load import load_run
     from t2t_multimodel.trained_model import TrainedModel
 
-    folder = paths.resolve(output_dir)
+    folder = demo.run_folder() if output_dir == demo.NAME else paths.resolve(output_dir)
     paths.check_input_folder(folder, "output_dir")
     return TrainedModel(load_run(folder, checkpoint=paths.resolve(checkpoint) if checkpoint else None))
 

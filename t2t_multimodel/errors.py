@@ -51,3 +51,24 @@ class TrainingError(MultiModelError):
 
 class DecodeError(MultiModelError):
     """An input given to the decoder cannot be read."""
+
+
+class InputLimitError(DecodeError):
+    """An input is larger than the limits that it is held to."""
+
+
+class RequestError(MultiModelError):
+    """A request to the server cannot be served.
+
+    Args:
+        message: cause and cure.
+        status: of the HTTP answer.
+    """
+
+    def __init__(self, message: str, status: int = 400):
+        super().__init__(message)
+        self.status = status
+
+
+class ExportError(MultiModelError):
+    """A trained model, or a part of it, cannot be exported."""

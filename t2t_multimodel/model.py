@@ -14,6 +14,7 @@ from t2t_multimodel import registry
 from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.body.forms import make_body
 from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
+from t2t_multimodel.errors import DecodeError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.layers.seeds import Seed, as_stream
 
@@ -36,20 +37,30 @@ class Encoded:
 class Traces:
     """Traced functions of a model, which live as long as it does.
 
+    Attributes:
+        limit: the most functions that are made, as TensorFlow gives little of their memory back; None for any number.
+
     Example:
 
         search = model.traces.get(("search", 32), make=lambda: tf.function(run))
     """
 
     def __init__(self):
+        self.limit: int | None = None
         self._functions: dict[Hashable, Callable] = {}
 
     def __len__(self):
         return len(self._functions)
 
     def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
-        """The function of a key; made at its first use."""
+        """The function of a key; made at its first use.
+
+        Raises:
+            DecodeError: there are as many as the limit allows.
+        """
         if key not in self._functions:
+            if self.limit is not None and len(self._functions) >= self.limit:
+                raise DecodeError(f"the model keeps {self.limit} searches and no more; ask for a usual beam and length")
             self._functions[key] = make()
         return self._functions[key]
 

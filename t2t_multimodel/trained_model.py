@@ -1,10 +1,12 @@
-"""A trained model in Python: generate, score, evaluate."""
+"""A trained model in Python: generate, score, evaluate, export."""
 
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,17 +18,20 @@ from t2t_multimodel.data.problem import SPLITS
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.output import Output
-from t2t_multimodel.decoding.problem_decoder import ProblemDecoder
+from t2t_multimodel.decoding.problem_decoder import PreparedInput, ProblemDecoder
 from t2t_multimodel.decoding.search import ProblemSearch
 from t2t_multimodel.decoding.split_scores import decode_split, score_decoded
 from t2t_multimodel.errors import DataError, DecodeError
 from t2t_multimodel.metrics.corpus_statistics import RESAMPLES, share_interval
 from t2t_multimodel.report.collect import collect
 from t2t_multimodel.report.files import write_report
+from t2t_multimodel.report.one_input import Inspection, inspect_input
 from t2t_multimodel.runs.load import LoadedRun, check_vocabulary
 from t2t_multimodel.runs.metrics_log import append_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.evaluation import Evaluator
+
+_KEPT_DECODERS = 256
 
 
 class TrainedModel:
@@ -45,6 +50,7 @@ class TrainedModel:
     def __init__(self, run: LoadedRun):
         self._run = run
         self._decoders: dict[tuple[str, DecodeHParams], ProblemDecoder] = {}
+        self._lock = threading.Lock()
 
     @property
     def problems(self) -> list[str]:
@@ -73,9 +79,35 @@ class TrainedModel:
     def decoder(self, problem: str, hparams: DecodeHParams | None = None) -> ProblemDecoder:
         """What decodes inputs of a problem one by one; kept, so that a second call traces nothing anew."""
         key = problem, hparams or DecodeHParams()
-        if key not in self._decoders:
-            self._decoders[key] = ProblemDecoder(self._run, *key)
-        return self._decoders[key]
+        with self._lock:
+            decoder = self._decoders.pop(key, None) or ProblemDecoder(self._run, *key)
+            self._decoders[key] = decoder  # the last asked for stands last
+            while len(self._decoders) > _KEPT_DECODERS:
+                del self._decoders[next(iter(self._decoders))]
+        return decoder
+
+    def inspect(self, problem: str, value: Any, **decode_hparams) -> Inspection:
+        """What the model does with one input: its output, where its attention looked, which experts worked.
+
+        Args:
+            problem: one of `problems`.
+            value: as for `generate`.
+            decode_hparams: fields of `DecodeHParams`; greedy search unless given.
+
+        Raises:
+            MultiModelError: the input cannot be read.
+
+        Example:
+
+            seen = model.inspect("mini_translate_ende", "a small red circle")
+            seen.output.text, seen.attention.weights.shape, seen.loads["encoder"]
+        """
+        hparams = DecodeHParams.make(**decode_hparams)
+        return self.inspect_prepared(problem, self.decoder(problem, hparams).prepare(value), hparams)
+
+    def inspect_prepared(self, problem: str, one: PreparedInput, hparams: DecodeHParams) -> Inspection:
+        """As `inspect`, of an input that the problem's decoder prepared."""
+        return inspect_input(self._run, self.decoder(problem, hparams), one)
 
     def generate(
         self, problem: str, inputs: Iterable[Any], *, errors: str = "raise", prefix: str = "", **decode_hparams
@@ -104,7 +136,7 @@ class TrainedModel:
             raise DecodeError(f"errors={errors!r}; give 'raise' or 'return'")
         if isinstance(inputs, str | bytes):
             raise DecodeError("inputs is one value; give a list of inputs")
-        hparams = DecodeHParams.make(**{"return_beams": decode_hparams.get("beam_size", 1) != 1, **decode_hparams})
+        hparams = _all_beams(decode_hparams)
         outputs = []
         for number, output in enumerate(self.decoder(problem, hparams).decode(inputs, prefix)):
             if output.error is not None and errors == "raise":
@@ -201,11 +233,50 @@ class TrainedModel:
             write_report(paths.resolve(report), f"Evaluation at step {run.step}, {split} split", reports)
         return records
 
+    def export(
+        self,
+        export_dir: str | os.PathLike,
+        problems: Sequence[str] | None = None,
+        *,
+        max_input_length: int | None = None,
+        **decode_hparams,
+    ) -> pathlib.Path:
+        """Writes one SavedModel with a signature for each problem: raw inputs in, outputs out (docs/serving.md).
+
+        Args:
+            export_dir: folder of the versions of a model; this one goes to ``<export_dir>/<step>``.
+            problems: names of problems; all by default. The first is also the default signature.
+            max_input_length: longest text in ids, the end included; 512 by default. Longer ones are refused.
+            decode_hparams: as for `generate`.
+
+        Returns:
+            the folder of the version.
+
+        Raises:
+            ExportError: a problem, a modality or a way of searching has no form in a graph, or the version is there.
+            MultiModelError: an unknown problem or decode hparam, or a folder that cannot be written.
+
+        Example:
+
+            folder = model.export("saved_model", ["mini_caption"], beam_size=4)
+            tf.saved_model.load(folder).signatures["mini_caption"](image=tf.constant([encoded]))["text"]
+        """
+        from t2t_multimodel.serving.export.saved_model import MAX_INPUT_LENGTH, export_saved_model
+
+        names = self.problems if problems is None else list(problems)
+        hparams, limit = _all_beams(decode_hparams), MAX_INPUT_LENGTH if max_input_length is None else max_input_length
+        return export_saved_model(self._run, paths.resolve(export_dir), names, hparams, max_input_length=limit)
+
     def _decode(self, task: Task, index: RecordIndex, limit: int, hparams: DecodeHParams | None):
         run = self._run
         search = ProblemSearch(run.model, task, hparams or DecodeHParams(), run.vocabulary)
         names = run.label_names.get(task.name, ())
         return decode_split(search, run.vocabulary, index, limit=limit or None, label_names=names)
+
+
+def _all_beams(values: Mapping[str, Any]) -> DecodeHParams:
+    """Decode hparams where all outputs of a beam are wanted unless `values` says otherwise."""
+    return DecodeHParams.make(**{"return_beams": values.get("beam_size", 1) != 1, **values})
 
 
 def _metrics(task: Task, extra: Sequence[str]) -> tuple[str, ...]:

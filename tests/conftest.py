@@ -28,9 +28,12 @@ def golden_dir() -> pathlib.Path:
 
 
 def pytest_addoption(parser):
-    """How often trainings are interrupted by the slow tests of it."""
+    """What the slow tests do beside testing, and how often."""
     parser.addoption("--kills", type=int, default=20, help="SIGKILLs at random moments of one training")
     parser.addoption("--terms", type=int, default=10, help="SIGTERMs at random moments of one training")
+    parser.addoption(
+        "--screenshots", default=None, help="folder of pictures of the page, docs for those that stand there"
+    )
 
 
 def pytest_configure(config):

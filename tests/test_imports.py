@@ -9,7 +9,10 @@ PACKAGE = "t2t_multimodel"
 # From top to bottom. A module belongs to the longest name that it begins with.
 FLOORS = [
     ["bin"],
+    ["serving"],
+    ["demo.make"],
     ["api", "trained_model"],
+    ["serving.export"],
     ["report"],
     ["decoding"],
     ["training"],
@@ -35,7 +38,7 @@ FLOORS = [
     ["hparams.multimodel"],
     ["hparams", "registry", "process", "observe"],
     ["user_modules"],
-    ["paths"],
+    ["paths", "demo"],
     ["errors"],
 ]
 HEIGHT = {name: height for height, names in enumerate(reversed(FLOORS)) for name in names}

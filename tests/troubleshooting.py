@@ -20,6 +20,9 @@ TITLES = {
     "DamagedCheckpointError": "Damaged checkpoints",
     "TrainingError": "Training",
     "DecodeError": "Decoding",
+    "InputLimitError": "Inputs that are too large for the server",
+    "RequestError": "Requests to the server",
+    "ExportError": "Exporting",
     "MultiModelError": "Flags and arguments",
 }
 

@@ -66,7 +66,7 @@ def _described_scene(split: str, index: int, seed: int) -> tuple[mini_world.Scen
 
 @register_problem("mini_image_class")
 class MiniImageClass(MiniProblem):
-    """Kind and colour of the one shape in an image."""
+    """Kind and colour of a shape."""
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)
     targets = ClassLabelSpec(len(mini_world.KINDS) * len(mini_world.COLOURS))
@@ -92,7 +92,10 @@ class MiniImageClass(MiniProblem):
 
 @register_problem("mini_caption")
 class MiniCaption(MiniProblem):
-    """English description of an image; the image alone determines it."""
+    """English description of an image.
+
+    The image alone determines it: one sentence pattern for one thing and another for two.
+    """
 
     inputs = ImageSpec(size=_IMAGE_SIZE, augment=False)  # a flip would turn left into right
     targets = SymbolSpec()
@@ -101,7 +104,7 @@ class MiniCaption(MiniProblem):
     options = {**_sizes(6000, 400, 400), "image_size": _IMAGE_SIZE}
 
     def example(self, split: str, index: int, seed: int, options: Mapping[str, Any]) -> dict[str, Any]:
-        """An image and its caption, in one pattern for one thing and another for two."""
+        """An image and its caption."""
         scene = _described_scene(split, index, seed)[0].canonical()
         rng = mini_world.generator(seed, split, index, _RENDERING_STREAM)
         text = english.sentence(scene, "existential" if len(scene.things) == 1 else "statement")
@@ -129,7 +132,10 @@ class MiniSpeech(MiniProblem):
 
 @register_problem("mini_parsing")
 class MiniParsing(TreeOutputMixin, MiniProblem):
-    """Constituency tree of an English sentence, linearized without its words."""
+    """Parse tree of an English sentence.
+
+    It is linearized without its words.
+    """
 
     inputs = SymbolSpec()
     targets = SymbolSpec()

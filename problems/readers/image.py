@@ -13,9 +13,10 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from t2t_multimodel import paths
-from t2t_multimodel.errors import BadExampleError, DecodeError
+from t2t_multimodel.errors import BadExampleError, DecodeError, InputLimitError
 
 MAX_PIXELS = 1 << 26
+_SMALL_PIXELS = 1 << 16
 JPEG_QUALITY = 95
 _TAIL = 4096
 _TOO_LARGE = "image of more than 64 megapixels"
@@ -80,6 +81,36 @@ def normalise(data: bytes) -> tuple[bytes, str]:
     except _PILLOW_ERRORS as error:
         truncated = "truncated" in str(error).lower()
         raise BadExampleError("truncated image" if truncated else "damaged image") from None
+
+
+def check_size(data: bytes, pixels: int, pixels_a_byte: float) -> None:
+    """Holds an encoded image to limits by its header alone.
+
+    Args:
+        data: the bytes of the file.
+        pixels: it has at most so many.
+        pixels_a_byte: of an image of more than 65,536 pixels; more are the mark of a decompression bomb.
+
+    Raises:
+        InputLimitError: the image is larger.
+        DecodeError: the header cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                width, height = image.size
+    except Image.DecompressionBombError:
+        raise InputLimitError(f"{_TOO_LARGE}; give one of at most {pixels:,} pixels") from None
+    except _PILLOW_ERRORS:
+        raise DecodeError("the bytes given are no image that can be read; give an intact JPEG or PNG file") from None
+    count = width * height
+    if count > pixels:
+        raise InputLimitError(f"image of {width} x {height} pixels; give one of at most {pixels:,} pixels")
+    if count > _SMALL_PIXELS and count > pixels_a_byte * len(data):
+        raise InputLimitError(
+            f"image of {width} x {height} pixels in {len(data):,} bytes, as decompression bombs have; make it smaller"
+        )
 
 
 def read_image(value: str | os.PathLike | bytes | Image.Image | np.ndarray) -> bytes:

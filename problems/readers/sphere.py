@@ -140,10 +140,14 @@ def _decode_compressed(header: SphereHeader, data: bytes) -> np.ndarray:
 
     try:
         with av.open(io.BytesIO(data), format="nistsphere") as container:
-            frames = [_frame_samples(frame) for frame in container.decode(audio=0)]
+            frames, count = [], 0
+            for frame in container.decode(audio=0):
+                frames.append(_frame_samples(frame))
+                count += len(frames[-1])
+                if count > header.sample_count:  # the rest may be a bomb
+                    break
     except (av.FFmpegError, ValueError, IndexError, OSError, EOFError, MemoryError, NotImplementedError):
         raise BadExampleError("damaged or truncated compressed SPHERE file") from None
-    count = sum(len(frame) for frame in frames)
     if count < header.sample_count:
         raise BadExampleError("SPHERE file with fewer samples than its header says")
     if count > header.sample_count or any(frame.shape[1] != header.channel_count for frame in frames):

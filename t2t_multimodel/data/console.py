@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
+
+_collected: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("collected", default=None)
 
 
 class _Bar(tqdm):
@@ -44,8 +48,29 @@ def progress(label: str, unit: str, total: int | None = None, done: int = 0) -> 
 
 
 def print_warning(line: str) -> None:
-    """Writes one line to stderr."""
-    print(f"warning: {line}", file=sys.stderr, flush=True)
+    """Writes one line to stderr, unless warnings are being collected."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(line)
+    else:
+        print(f"warning: {line}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Gives the warnings of the block, in this thread, instead of printing them.
+
+    Example:
+        >>> with collected_warnings() as lines:
+        ...     print_warning("the file is long")
+        >>> lines
+        ['the file is long']
+    """
+    token = _collected.set(lines := [])
+    try:
+        yield lines
+    finally:
+        _collected.reset(token)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

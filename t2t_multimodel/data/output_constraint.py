@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from t2t_multimodel.errors import ExportError
+
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
@@ -15,8 +17,8 @@ State = dict[str, Any]
 class OutputConstraint:
     """An automaton over ids that runs beside the model in a search; a `Problem` offers one by `output_constraint`.
 
-    It is hashable; searches with equal ones share a trace. All methods but `features` run in a graph, on rows that do
-    not see each other: an input has several where a beam grows several outputs.
+    It is hashable; searches with equal ones share a trace. All methods but `features` run in a graph; those after
+    `features_in_graph` on rows that do not see each other: an input has several where a beam grows several outputs.
 
     Attributes:
         feature_shapes: shape of each of `features` behind the batch; None where it is free.
@@ -27,6 +29,19 @@ class OutputConstraint:
     def features(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
         """What the automaton must know of each raw input, int32 `[batch, ...]`."""
         raise NotImplementedError
+
+    def features_in_graph(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """As `features`, of the inputs of an exported model.
+
+        Args:
+            raw: as `Problem.prepare_in_graph` gives them.
+
+        Raises:
+            ExportError: a model with such a constraint cannot be exported.
+        """
+        raise ExportError(
+            f"{type(self).__name__} cannot be exported; give it features_in_graph, or export with constrained=false"
+        )
 
     def init_state(self, features: Mapping[str, tf.Tensor], max_lengths: tf.Tensor) -> State:
         """The state before the first id.

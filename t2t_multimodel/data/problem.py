@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel.data.notices import Notices
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
-from t2t_multimodel.errors import BadExampleError, DataError, MultiModelError, SourceError
+from t2t_multimodel.errors import BadExampleError, DataError, ExportError, MultiModelError, SourceError
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from t2t_multimodel.data.output_constraint import OutputConstraint
     from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 
@@ -108,6 +110,16 @@ class Problem:
         self.inputs, self.targets = self.inputs.for_problem(name), self.targets.for_problem(name)
 
     @property
+    def output_form(self) -> str:
+        """What a person gets: ``"text"``, ``"tree"`` (in brackets) or ``"class"``."""
+        return self.targets.form
+
+    @property
+    def title(self) -> str:
+        """The problem in plain words, the first line of its docstring."""
+        return (type(self).__doc__ or self.name).strip().splitlines()[0].rstrip(".")
+
+    @property
     def uses_vocabulary(self) -> bool:
         """Whether a side of the problem is text."""
         return self.inputs.uses_vocabulary or self.targets.uses_vocabulary
@@ -146,6 +158,21 @@ class Problem:
             DecodeError: it is no such input.
         """
         return self.inputs.read(value)
+
+    def prepare_in_graph(self, raw: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        """As `prepare_input`, for an exported model: what comes after reading, by TensorFlow's operations.
+
+        Args:
+            raw: tensors by the names of `inputs.raw_signature`.
+
+        Raises:
+            ExportError: only `prepare_input` says how inputs are prepared.
+        """
+        if type(self).prepare_input is not Problem.prepare_input:
+            raise ExportError(
+                f"problem {self.name} prepares its inputs in Python (prepare_input); write its prepare_in_graph, too"
+            )
+        return raw
 
     def prepare_target(self, value: Any) -> Any:
         """Turns a target that is given to be scored, such as a line, into a raw target.

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from t2t_multimodel.errors import DecodeError
+from t2t_multimodel.errors import DecodeError, ExportError
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from t2t_multimodel.data.input_limits import InputLimits
     from t2t_multimodel.data.inspect.side import Side, SideContext
+    from t2t_multimodel.data.vocabulary.in_graph import GraphVocabulary
     from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 
 
@@ -81,11 +83,13 @@ class Spec:
         modality: registered name, set by `register_modality`.
         uses_vocabulary: the side is text, in ids of the shared vocabulary.
         length_unit: unit of the side's lengths for people, or None where it has no length.
+        form: what a person gives or gets: ``"text"``, ``"image"``, ``"audio"`` or ``"class"``.
     """
 
     modality: ClassVar[str]
     uses_vocabulary: ClassVar[bool] = False
     length_unit: ClassVar[str | None] = None
+    form: ClassVar[str] = "text"
 
     @property
     def key(self) -> str:
@@ -163,6 +167,14 @@ class InputSpec(Spec):
             raise DecodeError(f"{str(value)[:60]!r} cannot be decoded; give {wanted}")
         return value
 
+    def check_limits(self, value: str | bytes, limits: InputLimits) -> None:
+        """Holds what a stranger sent, a text or the bytes of a file, to limits before it is decoded.
+
+        Raises:
+            InputLimitError: it is larger, or would be once it is decoded.
+            DecodeError: its header cannot be read.
+        """
+
     def shorten(self, raw: Any, modalities: Any) -> tuple[Any, str | None]:
         """A raw input to be decoded, cut to the length that hparams allow, and a line that says so, or None."""
         del modalities
@@ -231,9 +243,54 @@ class InputSpec(Spec):
         mask = tf.sequence_mask(features["input_length"], tf.shape(x)[1]) if "input_length" in features else None
         return Positions(x, mask)
 
-    def output_lengths(self, batch: Mapping[str, tf.Tensor], extra: int) -> np.ndarray:
-        """Longest output of each row in ids, int32 `[batch]`: `extra`, more where inputs have a length in ids."""
-        return np.full(len(batch["inputs"]), extra, np.int32)
+    def output_lengths(self, batch: Mapping[str, tf.Tensor], extra: int) -> tf.Tensor:
+        """Longest output of each row in ids, int32 `[batch]`: `extra`, more where inputs have a length in ids.
+
+        It also runs in a graph.
+        """
+        import tensorflow as tf
+
+        return tf.fill(tf.shape(batch["inputs"])[:1], extra)
+
+    def longest_output(self, extra: int) -> int | None:
+        """The longest output of any input in ids, or None where it depends on the input."""
+        return extra if type(self).output_lengths is InputSpec.output_lengths else None
+
+    def raw_signature(self) -> dict[str, tf.TensorSpec]:
+        """Names, shapes and types of the exported model's inputs, batch first.
+
+        Raises:
+            ExportError: models with such inputs cannot be exported.
+        """
+        raise ExportError(
+            f"inputs of modality {self.modality} cannot be exported; give its spec raw_signature, raw_to_stored,"
+            " raw_batch and raw_example (docs/new_modality.md)"
+        )
+
+    def raw_to_stored(
+        self, raw: Mapping[str, tf.Tensor], modalities: Any, vocabulary: GraphVocabulary | None
+    ) -> tf.Tensor | tf.RaggedTensor:
+        """The exported model's inputs as `parse_input` takes them, in a graph; the work of `shorten` and `encode`.
+
+        Args:
+            raw: by the names of `raw_signature`.
+            modalities: hparams group.
+            vocabulary: of the model, or None where no side is text.
+        """
+        raise NotImplementedError
+
+    def raw_meaning(self, modalities: Any) -> dict[str, str]:
+        """What each input of the exported model is, for people."""
+        del modalities
+        return {}
+
+    def raw_batch(self, values: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Raw inputs, as `read` gives them, as the exported model takes them: by the names of `raw_signature`."""
+        raise NotImplementedError
+
+    def raw_example(self) -> Any:
+        """A small raw input; what it says does not matter."""
+        raise NotImplementedError
 
     def bucket_text(self, bound: int) -> str:
         """The bound of a length bucket, for people."""
@@ -257,6 +314,24 @@ class TargetSpec(Spec):
     def num_ids(self, vocab_size: int) -> int:
         """How many different target ids there are."""
         raise NotImplementedError
+
+    def text_in_graph(
+        self, ids: tf.Tensor, vocabulary: GraphVocabulary | None, label_names: Sequence[str]
+    ) -> tf.Tensor:
+        """Texts `[batch, n]` of outputs, in the graph of an exported model.
+
+        Args:
+            ids: int32 `[batch, n, time]`, the end included, then 0; of classes `[batch, n]`.
+            vocabulary: of the model, or None where no side is text.
+            label_names: of the classes, for class problems.
+
+        Raises:
+            ExportError: models with such targets cannot be exported.
+        """
+        raise ExportError(
+            f"targets of modality {self.modality} cannot be exported; give its spec text_in_graph"
+            " (docs/new_modality.md)"
+        )
 
     def parse_target(self, stored: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """The batch's ``targets``, int32, padded with `padding`."""

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from t2t_multimodel.body.cache import Cache, reorder_flags
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID
+from t2t_multimodel.decoding.loop import Loop, run_to_end
 from t2t_multimodel.decoding.steps import Found, Step, put, start_ids
 
 _LOW = -1e7  # score of an output that is not there, as in Tensor2Tensor
@@ -62,6 +63,22 @@ def beam_search(
         found = beam_search(step, cache, tf.fill([batch], 20), length=32, beams=4)
         found.ids  # [batch, 4, 32]
     """
+    how = {"beams": beams, "alpha": alpha, "stop_early": stop_early, "start": start}
+    return run_to_end(beam_loop(step, cache, max_lengths, length, **how))
+
+
+def beam_loop(
+    step: Step,
+    cache: Cache,
+    max_lengths: tf.Tensor,
+    length: int,
+    *,
+    beams: int,
+    alpha: float = 0.6,
+    stop_early: bool = True,
+    start: tf.Tensor | None = None,
+) -> Loop:
+    """The loop of `beam_search`, which takes the same arguments."""
     batch, flags = tf.shape(max_lengths)[0], reorder_flags(cache)
     first_row = tf.range(batch)[:, tf.newaxis] * beams
 
@@ -76,7 +93,8 @@ def beam_search(
         sums, parents, ids = _extensions(scores, alive_sums, 2 * beams)
         grown = put(tf.gather(alive, parents, batch_dims=1), at, ids)  # [batch, 2 * beams, length]
         ends, going = tf.equal(ids, END_ID), at < max_lengths
-        _, chosen = tf.math.top_k(sums + tf.where(ends, _LOW, 0.0), beams)
+        # What ended never goes on, even where a constraint forbids all that does not end.
+        going_sums, chosen = tf.math.top_k(sums + tf.where(ends, _FORBIDDEN, 0.0), beams)
         rows, next_ids = tf.gather(first_row + parents, chosen, batch_dims=1), tf.gather(ids, chosen, batch_dims=1)
         candidates = tf.concat([ended_scores, tf.where(ends, sums / length_penalty(at + 1, alpha), _LOW)], 1)
         best_scores, best = tf.math.top_k(candidates, beams)
@@ -85,24 +103,27 @@ def beam_search(
             at + 1,
             tf.reshape(next_ids, [-1]),
             tf.where(going[:, tf.newaxis, tf.newaxis], tf.gather(grown, chosen, batch_dims=1), alive),
-            tf.where(going[:, tf.newaxis], tf.gather(sums, chosen, batch_dims=1), alive_sums),
+            tf.where(going[:, tf.newaxis], going_sums, alive_sums),
             tf.where(going[:, tf.newaxis, tf.newaxis], best_ended, ended),
             tf.where(going[:, tf.newaxis], best_scores, ended_scores),
             _reordered(cache, flags, tf.reshape(rows, [-1])),
+        )
+
+    def found(at, before, alive, alive_sums, ended, ended_scores, cache):
+        del at, before, cache
+        sums = ended_scores * length_penalty(tf.math.count_nonzero(ended, -1, dtype=tf.int32), alpha)
+        some = tf.reduce_any(ended_scores > 0.5 * _LOW, axis=1, keepdims=True)
+        return Found(
+            tf.where(some[:, :, tf.newaxis], ended, alive),
+            tf.where(some, sums, alive_sums),
+            tf.where(some, ended_scores, alive_sums),
         )
 
     none = tf.zeros([batch, beams, length], tf.int32)
     first = tf.tile([[0.0] + [_FORBIDDEN] * (beams - 1)], [batch, 1])
     before = start_ids(batch * beams) if start is None else tf.repeat(start, beams)
     state = (0, before, none, first, none, tf.fill([batch, beams], _LOW), cache)
-    _, _, alive, alive_sums, ended, ended_scores, _ = tf.while_loop(unfinished, extend, state, parallel_iterations=1)
-    sums = ended_scores * length_penalty(tf.math.count_nonzero(ended, -1, dtype=tf.int32), alpha)
-    some = tf.reduce_any(ended_scores > 0.5 * _LOW, axis=1, keepdims=True)
-    return Found(
-        tf.where(some[:, :, tf.newaxis], ended, alive),
-        tf.where(some, sums, alive_sums),
-        tf.where(some, ended_scores, alive_sums),
-    )
+    return Loop(state, unfinished, extend, found, growing=lambda at, before, alive, *rest: alive[:, 0])
 
 
 def _extensions(scores, alive_sums, count):

@@ -11,8 +11,9 @@ from t2t_multimodel.body.cache import Cache, is_of_source
 from t2t_multimodel.data.output_constraint import OutputConstraint
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
+from t2t_multimodel.decoding.loop import run_to_end
 from t2t_multimodel.decoding.steps import Found, model_cache, round_length
-from t2t_multimodel.decoding.traced import run_search, search_signature
+from t2t_multimodel.decoding.traced import search_loop, search_signature
 from t2t_multimodel.model import MultiModel
 
 # Axis of the source's time, of leaves of the cache by their name; all leaves have their row first.
@@ -42,7 +43,8 @@ def make_compiled_search(
 
     @tf.function(autograph=False, jit_compile=True)
     def loop(cache, command, max_lengths, uniform):
-        return run_search(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        parts = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        return run_to_end(parts)
 
     def search(batch, command, max_lengths, features, uniform):
         rows = int(max_lengths.shape[0])

@@ -65,11 +65,7 @@ class DecodeHParams:
         Raises:
             MultiModelError: an unknown name, or a value that does not fit.
         """
-        values = {}
-        for item in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = item.partition("=")
-            values[name.strip()] = _read(name.strip(), value.strip())
-        return cls.make(**values)
+        return cls.make(**parse_values(text))
 
     @classmethod
     def make(cls, **values: Any) -> DecodeHParams:
@@ -88,6 +84,20 @@ class DecodeHParams:
         if made.compile == "xla" and made.beam_size > 1:
             raise MultiModelError("compile=xla compiles searches without a beam; give beam_size=1 or compile=none")
         return made
+
+
+def parse_values(text: str) -> dict[str, Any]:
+    """Arguments of `DecodeHParams.make` from ``name=value,name=value``, not yet checked.
+
+    Example:
+
+        parse_values("beam_size=4,return_beams=true")  # {"beam_size": 4, "return_beams": True}
+    """
+    values = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = item.partition("=")
+        values[name.strip()] = _read(name.strip(), value.strip())
+    return values
 
 
 _FIELDS = {field.name: field for field in dataclasses.fields(DecodeHParams)}

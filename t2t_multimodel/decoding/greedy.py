@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID
+from t2t_multimodel.decoding.loop import Loop, run_to_end
 from t2t_multimodel.decoding.steps import Found, Step, put, start_ids
 
 Choose = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -39,6 +40,11 @@ def greedy_search(
         found = greedy_search(step, cache, tf.fill([batch], 20), length=32)
         found.ids[:, 0]  # [batch, 32]
     """
+    return run_to_end(greedy_loop(step, cache, max_lengths, length, choose))
+
+
+def greedy_loop(step: Step, cache: Cache, max_lengths: tf.Tensor, length: int, choose: Choose = most_probable) -> Loop:
+    """The loop of `greedy_search`, which takes the same arguments."""
     rows = tf.shape(max_lengths)[0]
 
     def unfinished(at, before, ids, scores, finished, cache):
@@ -52,6 +58,9 @@ def greedy_search(
         ended = tf.equal(chosen, END_ID) | tf.equal(chosen, PAD_ID) | (at + 1 >= max_lengths)
         return at + 1, chosen, put(ids, at, chosen), scores, finished | ended, cache
 
+    def found(at, before, ids, scores, finished, cache):
+        del at, before, finished, cache
+        return Found(ids[:, tf.newaxis], scores[:, tf.newaxis], scores[:, tf.newaxis])
+
     state = (0, start_ids(rows), tf.zeros([rows, length], tf.int32), tf.zeros([rows]), max_lengths <= 0, cache)
-    _, _, ids, scores, _, _ = tf.while_loop(unfinished, extend, state, parallel_iterations=1)
-    return Found(ids[:, tf.newaxis], scores[:, tf.newaxis], scores[:, tf.newaxis])
+    return Loop(state, unfinished, extend, found, growing=lambda at, before, ids, *rest: ids)

@@ -20,10 +20,27 @@ from t2t_multimodel.decoding.search import Hypothesis, ProblemSearch, present
 from t2t_multimodel.errors import BadExampleError, DataError, DecodeError, MultiModelError, PathError, SourceError
 from t2t_multimodel.runs.load import LoadedRun
 
-_INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError, PathError)
+INPUT_ERRORS = (BadExampleError, DecodeError, SourceError, DataError, PathError)
 _MISSING = object()
 # Enough to sort by length, few enough to be soon done.
 BATCHES_OF_A_WINDOW = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedInput:
+    """An input that was read and encoded.
+
+    Attributes:
+        record: the serialized example.
+        raw: the raw input, as the problem's spec has it.
+        warning: what is to be known of it, such as that it was cut; None where there is nothing.
+        length: values that the record holds of it: ids of a text, samples of audio, 1 for an image.
+    """
+
+    record: bytes
+    raw: Any
+    warning: str | None
+    length: int
 
 
 class ProblemDecoder:
@@ -55,9 +72,60 @@ class ProblemDecoder:
             inputs: raw inputs.
             prefix: text that every output begins with; its log-probability counts in the score.
         """
-        ids = self._run.vocabulary.encode(prefix) if prefix and self.problem.targets.autoregressive else []
         for window in batches(inputs, self.hparams.batch_size * BATCHES_OF_A_WINDOW):
-            yield from self._decode_window(window, ids)
+            yield from self._decode_window(window, prefix)
+
+    def prepare(self, value: Any) -> PreparedInput:
+        """Reads and encodes one input as `decode` does; other threads than the model's may do it.
+
+        Raises:
+            MultiModelError: the input cannot be read.
+        """
+        return self._prepare(value, self.problem.targets.empty)
+
+    def decode_prepared(self, inputs: Sequence[PreparedInput], prefix: str = "") -> list[Output]:
+        """Outputs of inputs that were prepared, in order.
+
+        Args:
+            inputs: of `prepare`.
+            prefix: text that every output begins with.
+        """
+        ids = self._run.vocabulary.encode(prefix) if prefix and self.problem.targets.autoregressive else []
+        outputs: list[Output] = [Output()] * len(inputs)
+        for batch in self._by_length(list(enumerate(inputs))):
+            found = self._search([one.record for _, one in batch], [ids] * len(batch))
+            for (number, one), hypotheses in zip(batch, found):
+                outputs[number] = self.output(hypotheses, one)
+        return outputs
+
+    def search(self, one: PreparedInput) -> list[Hypothesis]:
+        """The ids that the search finds for one input, best first."""
+        return self._search([one.record])[0]
+
+    def output(self, hypotheses: Sequence[Hypothesis], one: PreparedInput) -> Output:
+        """What a person gets for the ids that were found for an input."""
+        if self.problem.targets.autoregressive:
+            vocabulary = self._run.vocabulary
+            beams = [
+                Beam(present(self.problem, vocabulary, found.ids, one.raw), found.score, found.penalized)
+                for found in hypotheses
+            ]
+        else:
+            beams = [Beam(self._class_name(found.ids[0]), math.exp(found.score)) for found in hypotheses]
+        return Output(text=beams[0].text, score=hypotheses[0].score, beams=tuple(beams), warning=one.warning)
+
+    def stream_prepared(self, one: PreparedInput, every: int = 4) -> Iterator[str | Output]:
+        """The output of one input as it grows: texts, and at the end the `Output` that `decode_prepared` gives.
+
+        Args:
+            one: of `prepare`.
+            every: ids after which a text is given.
+        """
+        for found in self._search.stream(one.record, every):
+            if found.finished:
+                yield self.output(found.hypotheses, one)
+            else:
+                yield present(self.problem, self._run.vocabulary, found.hypotheses[0].ids, one.raw)
 
     def score(self, inputs: Iterable[Any], targets: Iterable[Any]) -> Iterator[float]:
         """Log-probability in nats of each input's target, the end of the sequence included.
@@ -82,51 +150,39 @@ class ProblemDecoder:
     def score_each(self, inputs: Sequence[Any], targets: Sequence[Any]) -> list[float | MultiModelError]:
         """As `score`; in the place of an input or target that cannot be read stands its error."""
         scores: list[float | MultiModelError] = [0.0] * len(inputs)
-        readable: list[tuple[int, bytes]] = []
+        readable: list[tuple[int, PreparedInput]] = []
         for number, (value, target) in enumerate(zip(inputs, targets)):
             try:
-                readable.append((number, self._record(value, self._raw_target(target))[0]))
-            except _INPUT_ERRORS as error:
+                readable.append((number, self._prepare(value, self._raw_target(target))))
+            except INPUT_ERRORS as error:
                 scores[number] = error
         for batch in self._by_length(readable):
-            for (number, _), score in zip(batch, self._scores([record for _, record in batch])):
+            for (number, _), score in zip(batch, self._scores([one.record for _, one in batch])):
                 scores[number] = score
         return scores
 
-    def _decode_window(self, inputs: Sequence[Any], prefix: list[int]) -> list[Output]:
+    def _decode_window(self, inputs: Sequence[Any], prefix: str) -> list[Output]:
         outputs: list[Output | None] = [None] * len(inputs)
-        readable: list[tuple[int, bytes, Any, str | None]] = []
+        readable: list[tuple[int, PreparedInput]] = []
         for number, value in enumerate(inputs):
             try:
-                readable.append((number, *self._record(value, self.problem.targets.empty)))
-            except _INPUT_ERRORS as error:
+                readable.append((number, self.prepare(value)))
+            except INPUT_ERRORS as error:
                 outputs[number] = Output(error=str(error))
-        for batch in self._by_length(readable):
-            found = self._search([record for _, record, _, _ in batch], [prefix] * len(batch))
-            for (number, _, raw, warning), hypotheses in zip(batch, found):
-                outputs[number] = dataclasses.replace(self._output(hypotheses, raw), warning=warning)
+        for (number, _), output in zip(readable, self.decode_prepared([one for _, one in readable], prefix)):
+            outputs[number] = output
         return outputs
 
-    def _by_length(self, readable: Sequence[tuple[int, bytes, *tuple[Any, ...]]]) -> Iterator[list[Any]]:
+    def _by_length(self, readable: Sequence[tuple[int, PreparedInput]]) -> Iterator[list[tuple[int, PreparedInput]]]:
         """Batches of records of about the same length."""
-        return batches(sorted(readable, key=lambda one: len(one[1])), self.hparams.batch_size)
+        return batches(sorted(readable, key=lambda one: len(one[1].record)), self.hparams.batch_size)
 
-    def _record(self, value: Any, target: Any) -> tuple[bytes, Any, str | None]:
-        """An input as a serialized example and as the raw input, and a warning where it was cut."""
+    def _prepare(self, value: Any, target: Any) -> PreparedInput:
         raw = self.problem.prepare_input(value)
         raw, warning = self.problem.inputs.shorten(raw, self._run.manifest.hparams.modalities)
-        example = {"inputs": raw, "targets": target}
-        return serialize(encode_example(self.problem, example, self._run.vocabulary)), raw, warning
-
-    def _output(self, hypotheses: Sequence[Hypothesis], raw: Any) -> Output:
-        if self.problem.targets.autoregressive:
-            vocabulary = self._run.vocabulary
-            beams = [
-                Beam(present(self.problem, vocabulary, one.ids, raw), one.score, one.penalized) for one in hypotheses
-            ]
-        else:
-            beams = [Beam(self._class_name(one.ids[0]), math.exp(one.score)) for one in hypotheses]
-        return Output(text=beams[0].text, score=hypotheses[0].score, beams=tuple(beams))
+        features = encode_example(self.problem, {"inputs": raw, "targets": target}, self._run.vocabulary)
+        length = len(features[self.problem.inputs.record_feature().name]) if self.problem.inputs.length_unit else 1
+        return PreparedInput(serialize(features), raw, warning, length)
 
     def _class_name(self, label: int) -> str:
         return self._names[label] if label < len(self._names) else str(label)

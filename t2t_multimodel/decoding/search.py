@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import RecordParser
@@ -20,8 +21,8 @@ from t2t_multimodel.decoding.compiled import make_compiled_search
 from t2t_multimodel.decoding.decode_hparams import DEFAULT, DecodeHParams
 from t2t_multimodel.decoding.prefix import PrefixConstraint
 from t2t_multimodel.decoding.sampling import uniform_numbers
-from t2t_multimodel.decoding.steps import NO_OUTPUT, round_length
-from t2t_multimodel.decoding.traced import make_search
+from t2t_multimodel.decoding.steps import NO_OUTPUT, Found, round_length
+from t2t_multimodel.decoding.traced import make_search, make_sliced_search
 from t2t_multimodel.errors import DecodeError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
@@ -42,6 +43,19 @@ class Hypothesis:
     penalized: float | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class FoundSoFar:
+    """What a search has found of one record.
+
+    Attributes:
+        hypotheses: best first; before the end the best one that still grows, alone.
+        finished: these are those that the search in one go finds.
+    """
+
+    hypotheses: list[Hypothesis]
+    finished: bool
+
+
 class ProblemSearch:
     """Finds the best outputs of batches of records.
 
@@ -54,6 +68,9 @@ class ProblemSearch:
     Call arguments:
         records: serialized examples of the problem; their targets are not looked at.
         prefixes: for each record the ids that its outputs begin with, or None for none.
+
+    Attributes:
+        constraint: the problem's, which outputs are held to, or None.
 
     Raises:
         DecodeError: the beam is wider than half of the ids.
@@ -78,7 +95,7 @@ class ProblemSearch:
                 f"beam_size={hparams.beam_size} is too wide for {num_ids} ids; give at most {num_ids // 2}"
             )
         offered = task.problem.output_constraint(vocabulary) if hparams.constrained and vocabulary else None
-        self._constraint = offered if task.problem.targets.autoregressive else None
+        self.constraint = offered if task.problem.targets.autoregressive else None
 
     def __call__(
         self, records: Sequence[bytes], prefixes: Sequence[Sequence[int]] | None = None
@@ -86,35 +103,69 @@ class ProblemSearch:
         batch = self._parse(tf.constant(records))
         if not self.task.problem.targets.autoregressive:
             return self._classes(batch)
-        # A length for each row, so that none depends on what else is in the batch.
-        lengths = self.task.problem.inputs.output_lengths(batch, self.hparams.extra_length)
-        size = round_length(int(lengths.max(initial=1)))
+        lengths, size = self._lengths(batch)
         constraints, features = self._constraints(records, prefixes)
-        search = self._traced(size, constraints)
+        search = self.traced(size, constraints)
         uniform = self._uniform(records, size)
-        found = search(batch, tf.constant(self.task.command), tf.constant(lengths), features, uniform)
+        found = search(batch, tf.constant(self.task.command), lengths, features, uniform)
         return [_hypotheses(*row, self.hparams) for row in zip(*(value.numpy() for value in found))]
 
+    def stream(self, record: bytes, every: int = 4) -> Iterator[FoundSoFar]:
+        """What the search of one record has found after each `every` ids, and at its end.
+
+        Args:
+            record: a serialized example of the problem.
+            every: ids of a slice.
+        """
+        if not self.task.problem.targets.autoregressive:
+            yield FoundSoFar(self([record])[0], finished=True)
+            return
+        batch = self._parse(tf.constant([record]))
+        lengths, size = self._lengths(batch)
+        constraints, features = self._constraints([record], None)
+        search = self._traced("sliced search", make_sliced_search, size, constraints)
+        command, uniform = tf.constant(self.task.command), self._uniform([record], size)
+        state, unfinished, until = search.start(batch, command, lengths, features, uniform), True, 0
+        while unfinished:
+            until += every
+            state, unfinished, found, growing = search.advance(state, command, lengths, uniform, tf.constant(until))
+            if unfinished:
+                ids = growing.numpy()[0]
+                yield FoundSoFar([Hypothesis(ids[ids != PAD_ID].tolist(), float("nan"))], finished=False)
+        yield FoundSoFar(_hypotheses(*(value.numpy()[0] for value in found), self.hparams), finished=True)
+
+    def _lengths(self, batch) -> tuple[tf.Tensor, int]:
+        """A length for each row, so that none depends on what else is in the batch, and that of the cache."""
+        lengths = np.asarray(self.task.problem.inputs.output_lengths(batch, self.hparams.extra_length))
+        return tf.constant(lengths), round_length(int(lengths.max(initial=1)))
+
     def _classes(self, batch) -> list[list[Hypothesis]]:
-        key = "classify", self.task.step_key(self._model.hparams.modalities)
-        step = self._model.traces.get(key, lambda: make_classify_step(self._model, self.task.problem))
         return [
             [Hypothesis([one], math.log(max(p, 1e-38))) for one, p in zip(row.tolist(), row_p.tolist())]
-            for row, row_p in zip(*(value.numpy() for value in step(batch)))
+            for row, row_p in zip(*(value.numpy() for value in self.traced_classifier()(batch)))
         ]
 
-    def _traced(self, size: int, constraints: tuple[OutputConstraint, ...]):
+    def traced_classifier(self) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        """The step of `make_classify_step`, traced once for problems of one kind."""
+        key = "classify", self.task.step_key(self._model.hparams.modalities)
+        return self._model.traces.get(key, lambda: make_classify_step(self._model, self.task.problem))
+
+    def traced(self, size: int, constraints: tuple[OutputConstraint, ...]) -> Callable[..., Found]:
+        """The search of `make_search` for outputs of up to `size` ids, traced once for problems of one kind."""
+        make = make_compiled_search if self.hparams.compile == "xla" else make_search
+        return self._traced("search", make, size, constraints)
+
+    def _traced(self, kind: str, make: Callable[..., Any], size: int, constraints: tuple[OutputConstraint, ...]):
         model, hparams = self._model, self.hparams.of_trace()
-        key = "search", self.task.step_key(model.hparams.modalities), hparams, size, constraints
-        make = make_compiled_search if hparams.compile == "xla" else make_search
+        key = kind, self.task.step_key(model.hparams.modalities), hparams, size, constraints
         return model.traces.get(key, lambda: make(model, self.task.problem, hparams, size, constraints))
 
     def _constraints(self, records, prefixes):
         constraints, features = [], []
-        if self._constraint is not None:
+        if self.constraint is not None:
             inputs = [_raw_input(self.task.problem, self._vocabulary, record) for record in records]
-            constraints.append(self._constraint)
-            features.append(self._constraint.features(inputs))
+            constraints.append(self.constraint)
+            features.append(self.constraint.features(inputs))
         if prefixes is not None and any(prefixes):
             constraints.append(PrefixConstraint(self.task.problem.targets.num_ids(self._model.vocab_size)))
             features.append(constraints[-1].features(prefixes))

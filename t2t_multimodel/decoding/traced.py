@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -10,9 +11,10 @@ from t2t_multimodel.body.cache import Cache
 from t2t_multimodel.data.input.parsing import batch_signature
 from t2t_multimodel.data.output_constraint import OutputConstraint
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.decoding.beam import beam_search
+from t2t_multimodel.decoding.beam import beam_loop
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
-from t2t_multimodel.decoding.greedy import greedy_search, most_probable
+from t2t_multimodel.decoding.greedy import greedy_loop, most_probable
+from t2t_multimodel.decoding.loop import Loop, State, run_slice, run_to_end
 from t2t_multimodel.decoding.sampling import make_choice
 from t2t_multimodel.decoding.steps import Found, model_cache, model_step
 from t2t_multimodel.model import MultiModel
@@ -46,9 +48,52 @@ def make_search(
     def search(batch, command, max_lengths, features, uniform):
         held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
         cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
-        return run_search(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        return run_to_end(loop)
 
     return search
+
+
+class SlicedSearch(NamedTuple):
+    """A search of one or more inputs in slices: the same ids and scores as in one go.
+
+    Attributes:
+        start: takes the call arguments of `make_search`, gives the state before the first id.
+        advance: takes a state, command, max_lengths, uniform and a position; gives the state there or at the end,
+            whether the search is unfinished, what it found so far, and the best output that still grows.
+    """
+
+    start: Callable[..., State]
+    advance: Callable[..., tuple[State, tf.Tensor, Found, tf.Tensor]]
+
+
+def make_sliced_search(
+    model: MultiModel,
+    problem: Problem,
+    hparams: DecodeHParams,
+    length: int,
+    constraints: Sequence[OutputConstraint] = (),
+) -> SlicedSearch:
+    """The search of `make_search`, in slices."""
+
+    @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
+    def start(batch, command, max_lengths, features, uniform):
+        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
+
+    first = start.get_concrete_function().structured_outputs
+    state = tf.nest.map_structure(lambda leaf: tf.TensorSpec(leaf.shape, leaf.dtype), first)
+    rest = [tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
+
+    @tf.function(autograph=False, input_signature=[state, *rest, tf.TensorSpec([], tf.int32)])
+    def advance(state, command, max_lengths, uniform, until):
+        loop = search_loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
+        state, unfinished = run_slice(loop._replace(state=state), until)
+        return state, unfinished, loop.found(*state), loop.growing(*state)
+
+    return SlicedSearch(start, advance)
 
 
 def search_signature(
@@ -67,7 +112,7 @@ def search_signature(
     ]
 
 
-def run_search(
+def search_loop(
     model: MultiModel,
     problem: Problem,
     hparams: DecodeHParams,
@@ -77,13 +122,13 @@ def run_search(
     command: tf.Tensor,
     max_lengths: tf.Tensor,
     uniform: tf.Tensor,
-) -> Found:
-    """The search that hparams ask for, over a cache of `model_cache`; arguments as of `make_search`."""
+) -> Loop:
+    """The loop that hparams ask for, over a cache of `model_cache`; arguments as of `make_search`."""
     step = model_step(model, problem.targets, command, constraints)
     if hparams.beam_size > 1:
         how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": not hparams.return_beams}
-        return beam_search(step, cache, max_lengths, length, **how)
-    return greedy_search(step, cache, max_lengths, length, _choice(hparams, uniform))
+        return beam_loop(step, cache, max_lengths, length, **how)
+    return greedy_loop(step, cache, max_lengths, length, _choice(hparams, uniform))
 
 
 def _choice(hparams: DecodeHParams, uniform: tf.Tensor):

@@ -35,16 +35,21 @@ def expert_loads(model: MultiModel, task: Task, index: RecordIndex, rows: Sequen
     with progress(f"{task.name}: experts", "examples", len(ordered)) as bar:
         for start in range(0, len(ordered), _BATCH):
             chosen = ordered[start : start + _BATCH]
-            for name, load in _loads(model, task, parse(tf.constant(index.read(chosen)))).items():
-                sums[name] = sums.get(name, 0.0) + load.numpy().astype(np.float64)
+            for name, load in batch_loads(model, task, parse(tf.constant(index.read(chosen)))).items():
+                sums[name] = sums.get(name, 0.0) + load
             bar.update(len(chosen))
-    return {name: load / max(load.sum(), 1.0) for name, load in sums.items() if load.size}
+    return shares(sums)
 
 
-def _loads(model: MultiModel, task: Task, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Tokens that each expert of each mixture gets in a batch."""
+def shares(loads: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Loads of mixtures as shares of sum 1; a body without mixtures has none."""
+    return {name: load / max(load.sum(), 1.0) for name, load in loads.items() if load.size}
+
+
+def batch_loads(model: MultiModel, task: Task, batch: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """Tokens of a batch, as `RecordParser` makes it, that each expert of each mixture gets, `[experts]`."""
     targets, encoded = task.problem.targets, model.encode(task.problem.inputs, batch)
     loads = {"encoder": encoded.load}
     if targets.autoregressive:
         _, _, loads["decoder"] = model.decode(targets, encoded, batch["targets"], tf.constant(task.command))
-    return loads
+    return {name: load.numpy().astype(np.float64) for name, load in loads.items()}

@@ -11,8 +11,9 @@ from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import VocabularyError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
-from t2t_multimodel.runs.checkpoint import Checkpointer, require_checkpoints
+from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints, require_checkpoints
 from t2t_multimodel.runs.manifest import Manifest
+from t2t_multimodel.runs.rounded_weights import has_rounded_weights, restore_rounded_weights
 from t2t_multimodel.runs.task import Task
 
 
@@ -42,6 +43,8 @@ def load_run(
 ) -> LoadedRun:
     """Restores a trained model from its folder; the data it was trained on are not needed.
 
+    A folder without checkpoints may hold rounded weights (`runs.rounded_weights`).
+
     Args:
         output_dir: the training run.
         problems: names of problems that the model was trained on; all of them by default.
@@ -56,13 +59,18 @@ def load_run(
     """
     manifest = Manifest.load(output_dir)
     tasks = manifest.tasks(manifest.problems if problems is None else problems)
-    if checkpoint is None:
+    rounded = checkpoint is None and has_rounded_weights(output_dir) and not has_checkpoints(output_dir)
+    if checkpoint is None and not rounded:
         require_checkpoints(output_dir)
     vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
     label_names = _label_names(output_dir, tasks)
     model = manifest.make_model()
-    state = Checkpointer(output_dir, model=model.named_variables()).restore(checkpoint)
-    return LoadedRun(manifest, tasks, vocabulary, label_names, model, int(state["step"]))
+    variables = model.named_variables()
+    if rounded:
+        step = restore_rounded_weights(output_dir, variables)
+    else:
+        step = int(Checkpointer(output_dir, model=variables).restore(checkpoint)["step"])
+    return LoadedRun(manifest, tasks, vocabulary, label_names, model, step)
 
 
 def check_vocabulary(manifest: Manifest, data_dir: str | pathlib.Path, tasks: Iterable[Task]) -> None:

@@ -27,6 +27,7 @@ from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
 from t2t_multimodel.runs.lock import run_lock
 from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
+from t2t_multimodel.runs.rounded_weights import has_rounded_weights
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.actions import Every, Report, Save
 from t2t_multimodel.training.controller import Action, Controller
@@ -102,6 +103,10 @@ def read_data(config: TrainConfig) -> RunData:
     Raises:
         MultiModelError: data, vocabulary and the run in `output_dir` do not fit together.
     """
+    if has_rounded_weights(config.output_dir) and not has_checkpoints(config.output_dir):
+        raise TrainingError(
+            f"{config.output_dir} holds rounded weights alone, which cannot be trained on; give a new --output_dir"
+        )
     problems = [registry.problem(name) for name in config.problems]
     vocabulary = data_vocabulary(config.data_dir, problems)
     manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)

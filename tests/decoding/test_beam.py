@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.decoding.beam import beam_search, length_penalty
+from t2t_multimodel.decoding.steps import NO_OUTPUT
 from tests.decoding.search_case import history_cache, history_step, table_cache, table_step
 
 VOCAB = 6
@@ -116,3 +117,14 @@ def test_what_never_ends_is_given_as_it_is():
     found = beam_search(table_step(table), table_cache(4), tf.constant([3, 2]), 4, beams=2)
     np.testing.assert_array_equal(found.ids[:, 0], [[3, 3, 3, 0], [3, 3, 0, 0]])
     np.testing.assert_allclose(found.scores, found.penalized)
+
+
+def test_nothing_follows_an_end_where_all_else_is_forbidden():
+    table = np.full([9, 9], -1e9, np.float32)
+    table[0, [2, 3, 4]] = [2.0, 1.0, 0.0]
+    table[[2, 3], 1] = 0.0
+    table[4, [1, 5]] = table[5, [1, 6]] = 0.0
+    table[1, 2:] = 0.0  # what would follow an end
+    found = beam_search(table_step(table), table_cache(4), tf.constant([6]), 6, beams=4, stop_early=False)
+    outputs = {tuple(ids[ids != 0]) for ids, rank in zip(found.ids[0].numpy(), found.penalized[0]) if rank > NO_OUTPUT}
+    assert outputs == {(2, 1), (3, 1), (4, 1), (4, 5, 1)}

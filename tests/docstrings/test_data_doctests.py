@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the data engine and of trees run and give what is written below them."""
+"""Docstring examples of the data engine, of trees and of the model in the box run and give what stands below them."""
 
 import doctest
 import importlib
@@ -7,7 +7,12 @@ import pkgutil
 import pytest
 
 _PACKAGES = ("t2t_multimodel.data.generation", "t2t_multimodel.data.records", "t2t_multimodel.text")
-_MODULES = ["t2t_multimodel.data.console", "t2t_multimodel.data.metadata", "t2t_multimodel.data.storage"]
+_MODULES = [
+    "t2t_multimodel.demo",
+    "t2t_multimodel.data.console",
+    "t2t_multimodel.data.metadata",
+    "t2t_multimodel.data.storage",
+]
 _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
 for _name in _PACKAGES:
     _MODULES += [f"{_name}.{entry.name}" for entry in pkgutil.iter_modules(importlib.import_module(_name).__path__)]

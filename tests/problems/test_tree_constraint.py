@@ -107,3 +107,10 @@ def test_an_untrained_parser_needs_no_repairs(mini_run, mini_data, how):
         search = ProblemSearch(run.model, run.tasks[0], hparams, run.vocabulary)
         repairs[constrained] = sum(one.repairs for one in decode_split(search, run.vocabulary, index))
     assert repairs[True] == 0 < repairs[False]
+
+
+def test_words_are_counted_in_the_graph_as_in_python():
+    constraint = TreeConstraint.of(Toy)
+    texts = ["", "a", " a  b\tc\n", "x\u00a0y z", "\u3000", "xx x", "\u2581 \U0001f600", "\x00 \x1c"]
+    found = constraint.features_in_graph({"text": tf.constant([text.encode() for text in texts])})
+    np.testing.assert_array_equal(found["words"], constraint.features(texts)["words"])

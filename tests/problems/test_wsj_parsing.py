@@ -171,6 +171,14 @@ def test_output_is_a_repaired_tree_over_the_words(problem):
     assert problem.decode_tree(tokens, inputs)[1] == 2
 
 
+def test_inputs_are_prepared_in_the_graph_as_in_python(problem):
+    import tensorflow as tf
+
+    texts = [" The  cat (asleep)\tslept", "", "{}", "a\u3000b \v(", "\ufeffa\n", "x\u00a0 y"]
+    found = problem.prepare_in_graph({"text": tf.constant([text.encode() for text in texts])})["text"]
+    assert [text.decode() for text in found.numpy()] == [problem.prepare_input(text) for text in texts]
+
+
 def check_mutations(problem, corpora_dir, folder, number):
     data = (corpora_dir / "parsing" / OFFICIAL / "24/wsj_2454.mrg").read_bytes()[:1200]
     rng = random.Random(2)

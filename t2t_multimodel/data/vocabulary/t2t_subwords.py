@@ -9,9 +9,10 @@ import pathlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID, Label
-from t2t_multimodel.errors import VocabularyError
+from t2t_multimodel.errors import ExportError, VocabularyError
 
 _ESCAPE_CHARS = set("\\_u;0123456789")
 _UNESCAPE = re.compile(r"\\u|\\\\|\\([0-9]+);")
@@ -130,6 +131,13 @@ class T2TSubwordVocabulary:
         if not 0 <= index < self.size:
             raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; give 0 to {self.size - 1}")
         return self.subwords[index]
+
+    def in_graph(self) -> NoReturn:
+        """Raises an ExportError: there are no operations of a graph for it."""
+        raise ExportError(
+            "a .subwords vocabulary of Tensor2Tensor has no form inside a TensorFlow graph; decode with t2t-decoder, or"
+            " generate the data with a vocabulary of this project (t2t-datagen without vocab.subwords) and train on it"
+        )
 
     def _encode_token(self, token: str) -> tuple[int, ...]:
         escaped = _escape(token, self._alphabet)

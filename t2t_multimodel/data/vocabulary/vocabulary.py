@@ -11,10 +11,13 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.errors import VocabularyError
+
+if TYPE_CHECKING:
+    from t2t_multimodel.data.vocabulary.in_graph import GraphVocabulary
 
 PAD_ID = 0
 END_ID = 1
@@ -291,6 +294,15 @@ class Vocabulary:
         if not 0 <= index < self.size:
             raise VocabularyError(f"id {index} is outside the vocabulary of {self.size}; give 0 to {self.size - 1}")
         return self._processor.id_to_piece(int(index))
+
+    def in_graph(self) -> GraphVocabulary:
+        """Encoding and decoding as operations of a TensorFlow graph."""
+        from t2t_multimodel.data.vocabulary.in_graph import GraphVocabulary
+
+        pieces = list(self._pieces)
+        for index, label in self._labels_by_id.items():
+            pieces[index] = label.encode("utf-8")
+        return GraphVocabulary(self.model, pieces, self._labels_by_id, self._bytes)
 
     def _runs(self, ids: Iterable[int]) -> list[str]:
         runs: list[str] = []

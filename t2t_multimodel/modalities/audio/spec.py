@@ -31,6 +31,7 @@ class AudioSpec(InputSpec):
 
     length_unit = "seconds"
     given_by_path = True
+    form = "audio"
 
     def record_feature(self) -> Feature:
         return Feature("waveforms", "float", sequence=True)
@@ -48,6 +49,11 @@ class AudioSpec(InputSpec):
         from t2t_multimodel.problems.readers import audio
 
         return audio.read_audio(value, self.sample_rate)
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        from t2t_multimodel.problems.readers import audio_size
+
+        audio_size.check_seconds(value, limits.seconds)
 
     def shorten(self, raw: np.ndarray, modalities: Any) -> tuple[np.ndarray, str | None]:
         limit = self._longest(modalities)
@@ -122,6 +128,49 @@ class AudioSpec(InputSpec):
             "inputs": tf.TensorSpec([None, None, self._bands(modalities)], tf.float32),
             "input_length": tf.TensorSpec([None], tf.int32),
         }
+
+    def raw_signature(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {
+            "waveform": tf.TensorSpec([None, None], tf.float32, "waveform"),
+            "length": tf.TensorSpec([None], tf.int32, "length"),
+        }
+
+    def raw_to_stored(self, raw: Mapping[str, Any], modalities: Any, vocabulary: Any):
+        """Samples of each row up to its length, in [-1, 1] and cut as by `shorten`."""
+        import tensorflow as tf
+
+        del vocabulary
+        samples, lengths = raw["waveform"], raw["length"]
+        inside = tf.reduce_all((lengths > 0) & (lengths <= tf.shape(samples)[1]))
+        checks = [
+            tf.debugging.Assert(inside, ["a length is not that of a row of waveform; give 1 to its samples"]),
+            tf.debugging.Assert(
+                tf.reduce_all(tf.math.is_finite(samples)),
+                ["waveform holds values that are not numbers; give samples in [-1, 1]"],
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            clipped = tf.clip_by_value(samples, -1.0, 1.0)
+        return tf.RaggedTensor.from_tensor(clipped, tf.minimum(lengths, self._longest(modalities)))
+
+    def raw_meaning(self, modalities: Any) -> dict[str, str]:
+        longest = f"{modalities.audio_max_seconds:g} s"
+        return {
+            "waveform": f"samples in [-1, 1], {self.sample_rate} a second, one channel; what is after {longest} is cut",
+            "length": "samples of each row; what is after them is not looked at",
+        }
+
+    def raw_batch(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        lengths = np.array([len(value) for value in values], np.int32)
+        waveform = np.zeros([len(values), lengths.max(initial=0)], np.float32)
+        for row, value in zip(waveform, values):
+            row[: len(value)] = value
+        return {"waveform": waveform, "length": lengths}
+
+    def raw_example(self) -> np.ndarray:
+        return np.zeros(self.sample_rate // 2, np.float32)
 
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         """The samples count; in training, audio longer than `modalities.audio_max_seconds` is left out."""

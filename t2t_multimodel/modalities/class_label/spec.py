@@ -27,6 +27,7 @@ class ClassLabelSpec(TargetSpec):
     num_classes: int
     labels: str = ""
 
+    form = "class"
     autoregressive = False
     padding = -1
     empty = 0
@@ -76,6 +77,14 @@ class ClassLabelSpec(TargetSpec):
         if grid is None:
             return net(x[:, :, tf.newaxis], mask=mask)
         return net(tf.reshape(x, [tf.shape(x)[0], *grid, x.shape[-1]]))
+
+    def text_in_graph(self, ids, vocabulary: Any, label_names: Sequence[str]):
+        """Names of classes; numbers where there are no names."""
+        import tensorflow as tf
+
+        del vocabulary
+        names = [*label_names, *map(str, range(len(label_names), self.num_classes))]
+        return tf.gather(tf.constant(names), ids)
 
     def loss_and_hits(self, net, outputs, labels, smoothing: float):
         import tensorflow as tf

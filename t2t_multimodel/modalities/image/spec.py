@@ -31,6 +31,7 @@ class ImageSpec(InputSpec):
 
     target_feature = "image/class/label"
     given_by_path = True
+    form = "image"
 
     def record_feature(self) -> Feature:
         return Feature("image/encoded", "bytes", sequence=False)
@@ -47,6 +48,11 @@ class ImageSpec(InputSpec):
         from t2t_multimodel.problems.readers import image
 
         return image.read_image(value)
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        from t2t_multimodel.problems.readers import image
+
+        image.check_size(value, limits.pixels, limits.pixels_a_byte)
 
     def encode(self, values: Sequence[bytes], vocabulary: Any, key: str) -> list[dict[str, Any]]:
         del vocabulary
@@ -91,6 +97,28 @@ class ImageSpec(InputSpec):
 
         size = self.side_pixels(modalities)
         return {"inputs": tf.TensorSpec([None, size, size, 3], tf.float32)}
+
+    def raw_signature(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {"image": tf.TensorSpec([None], tf.string, "image")}
+
+    def raw_to_stored(self, raw: Mapping[str, Any], modalities: Any, vocabulary: Any):
+        """The bytes of image files themselves; what `tf.io.decode_image` cannot read is an error."""
+        del modalities, vocabulary
+        return raw["image"]
+
+    def raw_meaning(self, modalities: Any) -> dict[str, str]:
+        size = self.side_pixels(modalities)
+        return {"image": f"bytes of a JPEG, PNG, GIF or BMP file; the model sees {size} x {size} pixels"}
+
+    def raw_batch(self, values: Sequence[bytes]) -> dict[str, np.ndarray]:
+        return {"image": np.array(values, object)}
+
+    def raw_example(self) -> bytes:
+        from t2t_multimodel.problems.readers import image
+
+        return image.encode_png(np.full([8, 8, 3], 128, np.uint8))
 
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         del modalities, training

@@ -11,8 +11,11 @@ import numpy as np
 from t2t_multimodel.data.inspect.side import Side, SideContext
 from t2t_multimodel.data.spec import Feature, InputSpec, Positions, TargetSpec
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID, Label
-from t2t_multimodel.errors import DecodeError, VocabularyError
+from t2t_multimodel.errors import DecodeError, InputLimitError, VocabularyError
 from t2t_multimodel.registry import register_modality
+
+# What `str.isspace` takes, as a regular expression of RE2.
+_WHITESPACE = r"[\p{Z}\t-\r\x{1c}-\x{1f}\x{85}]*"
 
 
 @register_modality("symbol")
@@ -43,6 +46,10 @@ class SymbolSpec(InputSpec, TargetSpec):
         if isinstance(value, str) and not value.strip():
             raise DecodeError("the input is empty; give one input a line")
         return value
+
+    def check_limits(self, value: str | bytes, limits: Any) -> None:
+        if len(value) > limits.characters:
+            raise InputLimitError(f"text of {len(value):,} characters; give at most {limits.characters:,}")
 
     def encode(self, values: Sequence[Any], vocabulary: Any, key: str) -> list[dict[str, Any]]:
         if vocabulary is None:
@@ -97,9 +104,42 @@ class SymbolSpec(InputSpec, TargetSpec):
         del training, seed
         return Positions(net(features["inputs"]), tf.not_equal(features["inputs"], PAD_ID))
 
-    def output_lengths(self, batch: Mapping[str, Any], extra: int) -> np.ndarray:
-        lengths = super().output_lengths(batch, extra)
-        return lengths + np.count_nonzero(np.asarray(batch["inputs"]), axis=1).astype(np.int32)
+    def output_lengths(self, batch: Mapping[str, Any], extra: int):
+        import tensorflow as tf
+
+        return super().output_lengths(batch, extra) + tf.math.count_nonzero(batch["inputs"], axis=1, dtype=tf.int32)
+
+    def raw_signature(self) -> dict[str, Any]:
+        import tensorflow as tf
+
+        return {"text": tf.TensorSpec([None], tf.string, "text")}
+
+    def raw_to_stored(self, raw: Mapping[str, Any], modalities: Any, vocabulary: Any):
+        """Ids with the end; an empty text, or one that is not UTF-8, is an error."""
+        import tensorflow as tf
+
+        del modalities
+        text = raw["text"]
+        is_empty = tf.strings.regex_full_match(text, _WHITESPACE)
+        check = tf.debugging.Assert(~tf.reduce_any(is_empty), ["a text of the batch is empty; give one text an input"])
+        with tf.control_dependencies([check]):
+            ids = vocabulary.encode(tf.identity(text))
+        end = tf.fill([tf.size(text), 1], END_ID)
+        return tf.concat([ids, end], axis=1)
+
+    def raw_meaning(self, modalities: Any) -> dict[str, str]:
+        del modalities
+        return {"text": "UTF-8"}
+
+    def raw_batch(self, values: Sequence[str]) -> dict[str, np.ndarray]:
+        return {"text": np.array([value.encode() for value in values], object)}
+
+    def raw_example(self) -> str:
+        return "a"
+
+    def text_in_graph(self, ids, vocabulary: Any, label_names: Sequence[str]):
+        del label_names
+        return vocabulary.decode(ids)
 
     def num_ids(self, vocab_size: int) -> int:
         return vocab_size

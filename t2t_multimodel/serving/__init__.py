@@ -1,0 +1,1 @@
+"""Trained models at work for others: a SavedModel, an HTTP server, a page."""

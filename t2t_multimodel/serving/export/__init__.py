@@ -1,0 +1,1 @@
+"""A trained model as one SavedModel that needs TensorFlow and tensorflow-text alone."""

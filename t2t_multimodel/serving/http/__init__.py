@@ -1,0 +1,1 @@
+"""The server: raw text, pictures and sound in, answers out."""

@@ -1,0 +1,1 @@
+"""The outermost layers of the server: ids, limits on bodies, the log, metrics."""

@@ -165,7 +165,8 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
     elif config.warm_start_from:
         line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)
         trainer.say(line)
-    trainer.workers.check_step(trainer.step)
+    with trainer.workers.needed(config.output_dir):
+        trainer.workers.check_step(trainer.step)
     return trainer
 
 

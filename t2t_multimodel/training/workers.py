@@ -73,7 +73,7 @@ class Workers:
             if self.alone:
                 raise
             raise TrainingError(
-                f"another worker went away; start all workers again, and they go on from the newest checkpoint in"
+                "another worker went away; start all workers again, and they go on from the newest checkpoint in"
                 f" {output_dir}"
             ) from error
 

@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--examples", type=int, default=0, help="of each problem; 0 takes all")
     parser.add_argument("--decode_hparams", default="")
+    parser.add_argument("--max_input_length", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=9, help="calls of one input that are timed")
     parser.add_argument("--json", default="")
     options = parser.parse_args(arguments)
@@ -49,7 +50,7 @@ def measure(options) -> list[dict]:
     names = options.problem.split(",") if options.problem else model.problems
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        version = model.export(folder, names, **hparams)
+        version = model.export(folder, names, max_input_length=options.max_input_length, **hparams)
         exported = time.perf_counter()
         signatures = tf.saved_model.load(str(version)).signatures
         loaded = time.perf_counter()

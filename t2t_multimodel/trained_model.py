@@ -190,7 +190,8 @@ class TrainedModel:
             extra_metrics: names of metrics beside the problems' own, for what is decoded to text.
             resamples: corpora drawn for the 95% bootstrap intervals, seeded by 0; 0 leaves them out.
             strict: damaged records are fatal.
-            log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing.
+            log_dir: a run folder whose metrics.jsonl gets each record once it is complete; None writes nothing. A
+                folder of rounded weights, such as the model in the box, is left as it is.
             report: a folder that gets page.html, report.json and report.txt; None writes nothing.
             report_examples: best and worst examples in it, each, of every problem.
 
@@ -222,7 +223,7 @@ class TrainedModel:
                 decoded = self._decode(task, index, decode_examples, decode_hparams)
             if decoded and scored:
                 record |= score_decoded(scored, decoded, resamples=resamples)
-            if log_dir is not None:
+            if log_dir is not None and not run.rounded:
                 _log(paths.resolve(log_dir), record)
             if report is not None:
                 reports.append(collect(run, task, record, index, decoded, scored, examples=report_examples))

@@ -28,6 +28,7 @@ class LoadedRun:
         label_names: class names of each task whose targets are classes; numbers where the data had no names.
         model: with the checkpoint's weights.
         step: the checkpoint's training step.
+        rounded: the folder holds rounded weights to give away; nothing is written to it.
     """
 
     manifest: Manifest
@@ -36,6 +37,7 @@ class LoadedRun:
     label_names: dict[str, list[str]]
     model: MultiModel
     step: int
+    rounded: bool = False
 
 
 def load_run(
@@ -70,7 +72,7 @@ def load_run(
         step = restore_rounded_weights(output_dir, variables)
     else:
         step = int(Checkpointer(output_dir, model=variables).restore(checkpoint)["step"])
-    return LoadedRun(manifest, tasks, vocabulary, label_names, model, step)
+    return LoadedRun(manifest, tasks, vocabulary, label_names, model, step, rounded)
 
 
 def check_vocabulary(manifest: Manifest, data_dir: str | pathlib.Path, tasks: Iterable[Task]) -> None:

@@ -10,7 +10,13 @@ from benchmarks import export
 @pytest.mark.slow
 def test_rows(mini_run, mini_data, tmp_path, capsys):
     file = tmp_path / "rows.json"
-    flags = [f"--output_dir={mini_run}", f"--data_dir={mini_data}", f"--json={file}", "--repeats=1"]
+    flags = [
+        f"--output_dir={mini_run}",
+        f"--data_dir={mini_data}",
+        f"--json={file}",
+        "--repeats=1",
+        "--max_input_length=24",
+    ]
     export.main([*flags, "--examples=5", "--decode_hparams=beam_size=2,extra_length=6"])
     first, *rows = map(json.loads, file.read_text().splitlines())
     assert float(first["mb"]) > 0 and float(first["export_s"]) > 0

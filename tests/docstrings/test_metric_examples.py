@@ -25,6 +25,7 @@ WITHOUT |= {
     "fingerprint",
     "add",
     "load",
+    "in_graph",
 }
 BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 

@@ -30,7 +30,7 @@ class Text(Problem):
     name, inputs, targets, command = "text", SymbolSpec(), SymbolSpec(), "to_text"
 
 
-strategy = make_strategy(replicas)
+strategy = make_strategy(replicas=replicas)
 assert strategy.num_replicas_in_sync == replicas
 with strategy.scope():
     tf.keras.utils.set_random_seed(3)

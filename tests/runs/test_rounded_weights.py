@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+from t2t_multimodel import load
 from t2t_multimodel.errors import CheckpointError, TrainingError
 from t2t_multimodel.runs.load import load_run
 from t2t_multimodel.runs.rounded_weights import FILE, restore_rounded_weights, save_rounded_weights
@@ -35,6 +36,13 @@ def test_a_folder_with_rounded_weights_is_a_run(given, run):
         np.testing.assert_array_equal(rounded, variable.numpy().astype(np.float16), err_msg=name)
     sizes = (given / FILE).stat().st_size, 2 * sum(v.numpy().size for v in run.model.named_variables().values())
     assert sizes[0] < 1.2 * sizes[1] + 200 * len(run.model.named_variables())
+
+
+def test_an_evaluation_leaves_the_folder_as_it_is(given, mini_data):
+    before = sorted(path.name for path in given.iterdir())
+    how = {"data_dir": mini_data, "eval_steps": 1, "decode": False, "log_dir": given}
+    (record,) = load(given).evaluate("mini_parsing", **how)
+    assert record["step"] == 12 and sorted(path.name for path in given.iterdir()) == before
 
 
 def test_equal_weights_give_equal_bytes(given, run):

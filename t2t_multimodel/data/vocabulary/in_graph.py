@@ -27,9 +27,15 @@ class GraphVocabulary(tf.Module):
 
     Example:
 
-        graph_vocabulary = vocabulary.in_graph()
-        ids = graph_vocabulary.encode(tf.constant(["a red circle"]))  # RaggedTensor [1, None]
-        graph_vocabulary.decode(ids.to_tensor())  # [b"a red circle"]
+        ```python
+        import tensorflow as tf
+
+        from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
+
+        vocabulary = Vocabulary.load("data/mini").in_graph()
+        ids = vocabulary.encode(tf.constant(["a red circle"]))  # RaggedTensor [1, None]
+        vocabulary.decode(ids.to_tensor()).numpy().tolist()  # [b"a red circle"]
+        ```
     """
 
     def __init__(self, model: bytes, pieces: Sequence[bytes], labels: Iterable[int], byte_ids: Sequence[int]):

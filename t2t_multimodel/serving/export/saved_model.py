@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_text
@@ -62,32 +61,40 @@ def export_saved_model(
         raise ExportError("there is no problem to export; name one that the run was trained on")
     if max_input_length < 1:
         raise ExportError(f"max_input_length={max_input_length} is too small; give 1 or more")
-    vocabulary = None if run.vocabulary is None else run.vocabulary.in_graph()
-    exported = {name: ExportedProblem(run, name, hparams, vocabulary, max_input_length) for name in problems}
-    functions = {name: one.function() for name, one in exported.items()}
+    has_text = any(task.problem.uses_vocabulary for task in run.manifest.tasks(problems))
     module = tf.Module()
-    module.vocabulary, module.weights = vocabulary, list(run.model.named_variables().values())
-    signatures = {**functions, DEFAULT_SIGNATURE: functions[problems[0]]}
+    module.vocabulary = run.vocabulary.in_graph() if has_text else None
+    module.weights = list(run.model.named_variables().values())
+    exported = {
+        name: ExportedProblem(run, name, hparams, module.vocabulary, max_input_length)
+        for name in dict.fromkeys(problems)
+    }
+    functions = {name: one.function() for name, one in exported.items()}
+    inputs = {name: one.problem.inputs for name, one in exported.items()}
+    requests = warmup_requests({name: spec.raw_batch([spec.raw_example()]) for name, spec in inputs.items()})
     description = {
         "step": run.step,
         "problems": {name: one.describe() for name, one in exported.items()},
         "decode_hparams": dataclasses.asdict(hparams),
         "max_input_length": max_input_length,
         "vocabulary": run.manifest.vocab_fingerprint,
-        "versions": {
-            "t2t_multimodel": t2t_multimodel.__version__,
-            "tensorflow": tf.__version__,
-            "tensorflow_text": tensorflow_text.__version__,
-        },
+        "versions": _versions(),
     }
-    specs = {name: one.problem.inputs for name, one in exported.items()}
-    requests = warmup_requests({name: spec.raw_batch([spec.raw_example()]) for name, spec in specs.items()})
     with _appearing(version) as folder:
-        tf.saved_model.save(module, str(folder), signatures=signatures)
+        tf.saved_model.save(module, str(folder), {**functions, DEFAULT_SIGNATURE: functions[problems[0]]})
         (folder / FOLDER).mkdir()
         (folder / FOLDER / WARMUP_FILE).write_bytes(requests)
-        (folder / DESCRIPTION_FILE).write_text(_json(description), encoding="utf-8")
+        text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+        (folder / DESCRIPTION_FILE).write_text(text, encoding="utf-8")
     return version
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "t2t_multimodel": t2t_multimodel.__version__,
+        "tensorflow": tf.__version__,
+        "tensorflow_text": tensorflow_text.__version__,
+    }
 
 
 def _checked_version(export_dir: str | os.PathLike, step: int) -> pathlib.Path:
@@ -98,10 +105,6 @@ def _checked_version(export_dir: str | os.PathLike, step: int) -> pathlib.Path:
     if version.exists():
         raise ExportError(f"{version} is there already; remove it, or give another --export_dir")
     return version
-
-
-def _json(description: Any) -> str:
-    return json.dumps(description, indent=1, ensure_ascii=False) + "\n"
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def _of_pictures(path: str) -> list[Ask]:
         picture("oversized body", bytes(9 << 20), 413, "bytes"),
         picture("oversized picture", png_of_header(20_000, 20_000), 413, "pixels"),
         picture("bomb picture", flat_png(4000), 413, "bomb"),
-        picture("a million pixels in a kilobyte", flat_png(1000), 413, "bomb"),
+        picture("a million pixels in a kilobyte", flat_png(1000, "1"), 413, "bomb"),
         picture("truncated picture", jpeg()[: len(jpeg()) // 2], 422, "intact"),
         picture("no picture", b"hello " * 100, 422, "intact"),
         picture("empty picture", b"", 422, "empty"),
@@ -138,12 +138,12 @@ def png_of_header(width: int, height: int) -> bytes:
 
 
 @functools.cache
-def flat_png(side: int) -> bytes:
-    """A grey picture of one colour."""
+def flat_png(side: int, mode: str = "L") -> bytes:
+    """A grey picture of one colour; of mode ``"1"`` with a bit a pixel."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.new("L", (side, side), 128).save(buffer, "PNG", optimize=True)
+    Image.new(mode, (side, side), 128).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

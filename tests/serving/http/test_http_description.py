@@ -46,7 +46,7 @@ def _examine(app, examples):
             @given(operation.as_strategy(generation_mode=mode))
             @settings(max_examples=examples, **QUIET)
             def check(case):
-                case.call_and_validate(checks=CHECKS)
+                case.call_and_validate(checks=CHECKS, timeout=600)
 
             check()
 

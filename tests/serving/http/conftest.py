@@ -71,7 +71,7 @@ def files():
     return {name: pathlib.Path(paths[0]).read_bytes() for name, paths in found.items() if paths}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(client):
     """Of a server of the same application, on this machine."""
     server = uvicorn.Server(uvicorn.Config(client.app, port=0, lifespan="off", log_config=None))

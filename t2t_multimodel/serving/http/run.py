@@ -97,6 +97,7 @@ async def _exit_when_idle(app: Server, server: uvicorn.Server, seconds: float) -
             while app.in_flight:
                 await asyncio.sleep(0.05)
             await asyncio.sleep(_LINGER_S)
+    server.force_exit = app.in_flight > 0  # a client that does not take its answer
     server.should_exit = True
 
 

@@ -12,8 +12,8 @@ from t2t_multimodel.data.output_constraint import OutputConstraint
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.decoding.decode_hparams import DecodeHParams
 from t2t_multimodel.decoding.loop import run_to_end
-from t2t_multimodel.decoding.steps import Found, model_cache, round_length
-from t2t_multimodel.decoding.traced import search_loop, search_signature
+from t2t_multimodel.decoding.steps import Found, round_length
+from t2t_multimodel.decoding.traced import first_cache, search_loop, search_signature
 from t2t_multimodel.model import MultiModel
 
 # Axis of the source's time, of leaves of the cache by their name; all leaves have their row first.
@@ -38,8 +38,7 @@ def make_compiled_search(
 
     @tf.function(autograph=False, input_signature=[signature[0], *signature[2:4]])
     def prepare(batch, max_lengths, features):
-        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-        return model_cache(model, model.encode(problem.inputs, batch), length, **held)
+        return first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
 
     @tf.function(autograph=False, jit_compile=True)
     def loop(cache, command, max_lengths, uniform):

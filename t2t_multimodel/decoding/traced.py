@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -46,8 +46,7 @@ def make_search(
 
     @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def search(batch, command, max_lengths, features, uniform):
-        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
         loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
         return run_to_end(loop)
 
@@ -78,8 +77,7 @@ def make_sliced_search(
 
     @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def start(batch, command, max_lengths, features, uniform):
-        held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
-        cache = model_cache(model, model.encode(problem.inputs, batch), length, beams=hparams.beam_size, **held)
+        cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
         loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
         return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
 
@@ -110,6 +108,22 @@ def search_signature(
         ],
         tf.TensorSpec([None, None], tf.float32),
     ]
+
+
+def first_cache(
+    model: MultiModel,
+    problem: Problem,
+    hparams: DecodeHParams,
+    length: int,
+    constraints: Sequence[OutputConstraint],
+    batch: Mapping[str, tf.Tensor],
+    max_lengths: tf.Tensor,
+    features: Sequence[Mapping[str, tf.Tensor]],
+) -> Cache:
+    """The cache before the first id of a batch's outputs; arguments as of `make_search`."""
+    encoded = model.encode(problem.inputs, batch)
+    held = {"constraints": constraints, "features": features, "max_lengths": max_lengths}
+    return model_cache(model, encoded, length, beams=hparams.beam_size, **held)
 
 
 def search_loop(

@@ -21,7 +21,7 @@ class Workers:
 
     Attributes:
         count: number of processes.
-        chief: whether this one writes the run's files, evaluates and reports.
+        chief: whether this one writes the run's files and reports.
 
     Example:
         workers = Workers(tf.distribute.get_strategy())
@@ -105,8 +105,6 @@ class StopTogether:
 
     def __call__(self, output: StepOutput) -> bool:
         """Whether a signal arrived anywhere."""
-        if self._workers.alone:
-            return self._stop(output)
         if not self._workers.total(float(self._stop(output))):
             return False
         self._stop.signal = self._stop.signal or signal.SIGTERM

@@ -207,6 +207,19 @@ class RegularizationHParams:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ComputeHParams:
+    """How a step is computed.
+
+    Attributes:
+        precision: ``"float32"``; of weights and optimizer it always is.
+        compile: ``"none"``, or the compiler of a step.
+    """
+
+    precision: str = "float32"
+    compile: str = "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class HParams:
     """All groups."""
 
@@ -217,6 +230,7 @@ class HParams:
     batching: BatchingHParams = BatchingHParams()
     mixing: MixingHParams = MixingHParams()
     regularization: RegularizationHParams = RegularizationHParams()
+    compute: ComputeHParams = ComputeHParams()
 
     def override(self, text: str = "", /, **values: Any) -> HParams:
         """A copy with ``group.name=value`` items of `text`, or ``group__name=value`` keywords, replaced.

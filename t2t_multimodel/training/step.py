@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -71,6 +71,96 @@ def _score(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, num_rows: tf.T
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Gradients:
+    """What one part of a step gives; a step's gradients and results are the sums over its parts.
+
+    Attributes:
+        values: of the objective, dense, one for each of `variables`.
+        variables: those that the loss depends on.
+        results: float32 scalars ``loss``, ``mixture_loss`` and ``token_accuracy``, and the mixtures' loads
+            ``load_encoder`` and ``load_decoder`` `[experts]`.
+    """
+
+    values: list[tf.Tensor]
+    variables: list[tf.Variable]
+    results: dict[str, tf.Tensor]
+
+
+def part_gradients(
+    model: MultiModel,
+    task: Task,
+    batch: Mapping[str, tf.Tensor],
+    variables: Sequence[tf.Variable],
+    *,
+    weight: tf.Tensor,
+    total: tf.Tensor,
+    parts: int,
+    seed: Seed,
+) -> Gradients:
+    """The gradients of one part of a step.
+
+    Args:
+        model: the model.
+        task: gives the pair of modalities.
+        batch: the part's rows, with ``command``.
+        variables: the model's trainable variables on this device.
+        weight: of the problem's loss.
+        total: real targets of the whole step, 1 or more.
+        parts: into how many parts the step is divided.
+        seed: of dropout and gate noise.
+    """
+    spec, smoothing = task.problem.targets, model.hparams.regularization.label_smoothing
+    with tf.GradientTape() as tape:
+        outputs, labels, _, mixtures = _valid_outputs(model, task, batch, True, seed)
+        loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
+        loss /= total
+        extra = tf.add_n([m[0] for m in mixtures]) / parts
+        objective = loss * weight + extra
+    gradients = tape.gradient(objective, list(variables))
+    pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables) if g is not None]
+    results = {"loss": loss, "mixture_loss": extra, "token_accuracy": hits / total}
+    for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
+        if load.shape[0]:
+            results[name] = load
+    return Gradients([g for g, _ in pairs], [v for _, v in pairs], results)
+
+
+def sum_over_parts(gradients: Gradients) -> Gradients:
+    """The sums over all replicas; called within a replica context, by all of them."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return gradients
+    values = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients.values))
+    results = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients.results)
+    return Gradients(values, gradients.variables, results)
+
+
+def update(
+    model: MultiModel, optimizer: Adam, gradients: Gradients, *, step: tf.Tensor, train_steps: int
+) -> dict[str, tf.Tensor]:
+    """Applies a step's gradients, clipped by their norm; gives its results.
+
+    Args:
+        model: gives the hyperparameters.
+        optimizer: of the model's variables.
+        gradients: summed over all parts.
+        step: number of the step, int64.
+        train_steps: the last step.
+    """
+    hparams, results = model.hparams, gradients.results
+    rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
+    healthy = tf.math.is_finite(results["loss"] + results["mixture_loss"])
+    norm, updated = optimizer.apply(gradients.values, gradients.variables, rate, healthy=healthy)
+    skipped = 1.0 - tf.cast(updated, tf.float32)
+    return {**results, "gradient_norm": norm, "learning_rate": rate, "skipped": skipped}
+
+
+def count_targets(task: Task, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The number of real targets of a batch, a float32 scalar."""
+    return tf.reduce_sum(tf.cast(tf.not_equal(batch["targets"], task.problem.targets.padding), tf.float32))
+
+
 def make_train_step(
     model: MultiModel,
     optimizer: Adam,
@@ -90,47 +180,25 @@ def make_train_step(
         ``load_encoder`` and ``load_decoder`` `[experts]`. Where the loss or the gradient's norm is not finite, nothing
         is updated and ``skipped`` is 1.
     """
-    hparams = model.hparams
     replicas = strategy.num_replicas_in_sync
-    smoothing = hparams.regularization.label_smoothing
-    variables = model.trainable_variables
-    spec = task.problem.targets
 
     def replica_step(batch, command, weight, step):
-        context = tf.distribute.get_replica_context()
-        replica = context.replica_id_in_sync_group
-        total = tf.maximum(tf.reduce_sum(tf.cast(tf.not_equal(batch["targets"], spec.padding), tf.float32)), 1.0)
-        stream = SeedStream(seed, step, replica)
-        mine = {**_share(batch, spec.padding, replica, replicas), "command": command}
-        values = [variable.value for variable in variables]
-        with tf.GradientTape() as tape:
-            outputs, labels, _, mixtures = _valid_outputs(model, task, mine, True, stream)
-            loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
-            loss /= total
-            extra = tf.add_n([m[0] for m in mixtures]) / replicas
-            objective = loss * weight + extra
-        gradients = tape.gradient(objective, values)
-        pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, values) if g is not None]
-        gradients, reached = zip(*pairs)
-        if replicas > 1:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
-        rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
-        result = {
-            "loss": loss,
-            "mixture_loss": extra,
-            "token_accuracy": hits / total,
-        }
-        for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
-            if load.shape[0]:
-                result[name] = load
-        if replicas > 1:
-            result = context.all_reduce(tf.distribute.ReduceOp.SUM, result)
-        healthy = tf.math.is_finite(result["loss"] + result["mixture_loss"])
-        norm, updated = optimizer.apply(gradients, reached, rate, healthy=healthy)
-        skipped = 1.0 - tf.cast(updated, tf.float32)
-        return {**result, "gradient_norm": norm, "learning_rate": rate, "targets": total, "skipped": skipped}
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        total = tf.maximum(count_targets(task, batch), 1.0)
+        gradients = part_gradients(
+            model,
+            task,
+            {**_share(batch, task.problem.targets.padding, replica, replicas), "command": command},
+            [variable.value for variable in model.trainable_variables],
+            weight=weight,
+            total=total,
+            parts=replicas,
+            seed=SeedStream(seed, step, replica),
+        )
+        result = update(model, optimizer, sum_over_parts(gradients), step=step, train_steps=train_steps)
+        return {**result, "targets": total}
 
-    signature = batch_signature(task.problem.inputs, task.problem.targets, hparams.modalities)
+    signature = batch_signature(task.problem.inputs, task.problem.targets, model.hparams.modalities)
 
     @tf.function(
         autograph=False,

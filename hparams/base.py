@@ -211,7 +211,8 @@ class ComputeHParams:
     """How a step is computed.
 
     Attributes:
-        precision: ``"float32"``; of weights and optimizer it always is.
+        precision: of the factors of products in training, ``"float32"`` or ``"bfloat16"``; weights, the optimizer and
+            all else are in float32.
         compile: ``"none"``, or the compiler of a step.
     """
 

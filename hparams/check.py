@@ -92,7 +92,7 @@ _RULES: dict[str, Rule] = {
     "regularization.dropout": _SHARE,
     "regularization.attention_dropout": _SHARE,
     "regularization.label_smoothing": _SHARE,
-    "compute.precision": _choice("float32"),
+    "compute.precision": _choice("float32", "bfloat16"),
     "compute.compile": _choice("none"),
 }
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from t2t_multimodel.kernels.choose import choose
 from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step
 from t2t_multimodel.kernels.dropout import dropout
+from t2t_multimodel.kernels.precision import product_dtype
 from t2t_multimodel.kernels.products import mask_rows, reshape_like
 
 
@@ -58,7 +59,8 @@ def conv_block(
         weights = [tf.ones([3, 1, 4, 1]), tf.ones([4, 4]), tf.ones([4]), tf.zeros([4])] * 4
         y = conv_block(block, tf.random.normal([2, 9, 4]), None, None, weights)  # [2, 9, 4]
     """
-    function = _function(block, form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes))
+    form = form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes)
+    function = _function(block, form, product_dtype(x.dtype))
     if tf.inside_function():
         y = function(x, mask, seed, weights)
         y.set_shape(x.shape)
@@ -67,7 +69,8 @@ def conv_block(
 
 
 @functools.cache
-def _function(block: BlockForm, form: str) -> Callable:
+def _function(block: BlockForm, form: str, product: tf.DType) -> Callable:
+    del product  # the parts' type of products, by which traces differ
     residual_steps = {"plain": _plain, "fused": _fused}[form]
 
     def forward(x, mask, seed, weights):
@@ -98,7 +101,8 @@ def _plain(block, x, mask, weights):
 
 def _fused(block, x, mask, weights):
     grid, real = TimeGrid(x), mask_rows(mask, x.dtype)
-    steps = [FusedConvStep(grid, real, dilation, block.padding, block.epsilon) for dilation in block.dilations]
+    product = product_dtype(x.dtype)
+    steps = [FusedConvStep(grid, real, dilation, block.padding, block.epsilon, product) for dilation in block.dilations]
     rows = tf.reshape(x, [-1, x.shape[-1]])
     return reshape_like(_residual_steps(steps, block.second_skip == "input", rows, weights), x)
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from t2t_multimodel.kernels.choose import choose
 from t2t_multimodel.kernels.depthwise import depthwise_conv_1d
 from t2t_multimodel.kernels.layer_norm import layer_norm
+from t2t_multimodel.kernels.precision import product_dtype
 from t2t_multimodel.kernels.products import (
     apply_mask,
     last_axis_product,
@@ -78,10 +79,15 @@ class Normalized(NamedTuple):
     Attributes:
         normal: output before the normalization's scale and bias, `[batch * time, filters]`.
         inverse: one over the standard deviation, `[batch * time, 1]`.
+        centred: pointwise kernel whose rows have mean zero, in the type of products, `[depth, filters]`.
+        convolved: input of the pointwise product `[batch * time, depth]` where it is bfloat16, else None: the gradient
+            computes it again.
     """
 
     normal: tf.Tensor
     inverse: tf.Tensor
+    centred: tf.Tensor
+    convolved: tf.Tensor | None
 
     def scaled(self, weights: StepWeights) -> tf.Tensor:
         """The step's output."""
@@ -92,12 +98,16 @@ class Normalized(NamedTuple):
 class FusedConvStep:
     """`LayerNorm(SeparableConv(ReLU(x)))` over rows `[batch * time, depth]`; float32.
 
+    The normalization's mean over filters is taken off the pointwise kernel instead of its product, which is the same
+    and costs nothing.
+
     Attributes:
         grid: shape of the batch that the rows belong to.
         mask: `[batch * time, 1]`, 1 where real, or None; padding is zeroed before the convolution.
         dilation: distance in time between the kernel's taps.
         padding: "same" or "causal".
         epsilon: added to the variance.
+        product: type of the factors of products.
     """
 
     grid: TimeGrid
@@ -105,34 +115,36 @@ class FusedConvStep:
     dilation: int
     padding: str
     epsilon: float
+    product: tf.DType = tf.float32
 
     def forward(self, rows: tf.Tensor, weights: StepWeights) -> Normalized:
         """The step without the normalization's scale and bias."""
-        convolved = self._convolved(self._image(self._active(rows)), weights)
-        y = tf.matmul(convolved, weights.pointwise)
-        centred = y - tf.reduce_mean(y, -1, keepdims=True)
-        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + self.epsilon)
-        return Normalized(centred * inverse, inverse)
+        convolved = self._factor(self._convolved(self._image(self._active(rows)), weights))
+        centred = self._factor(_centred(weights.pointwise))
+        y = tf.cast(tf.matmul(convolved, centred), rows.dtype)
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(y), -1, keepdims=True) + self.epsilon)
+        return Normalized(y * inverse, inverse, centred, None if convolved.dtype == rows.dtype else convolved)
 
     def gradient(
         self, dy: tf.Tensor, rows: tf.Tensor, kept: Normalized, weights: StepWeights
     ) -> tuple[tf.Tensor, StepWeights]:
-        """Gradients of the rows and of the weights; it runs the depthwise convolution again, which costs little."""
-        normal, inverse = kept
+        """Gradients of the rows and of the weights; in float32 it runs the depthwise convolution again, which costs
+        little.
+        """
+        normal, inverse, centred, convolved = kept
         product = dy * normal
         column = weights.scale[:, tf.newaxis] * (1.0 / weights.scale.shape[0])
-        correction = normal * tf.matmul(product, column) + tf.matmul(dy, column)
-        d_y = (dy * weights.scale - correction) * inverse
+        d_y = self._factor((dy * weights.scale - normal * tf.matmul(product, column)) * inverse)
         ones = tf.ones_like(inverse)  # a product with ones sums rows faster than reduce_sum
         d_scale = tf.matmul(product, ones, transpose_a=True)[:, 0]
         d_bias = tf.matmul(dy, ones, transpose_a=True)[:, 0]
-        d_image = self._image(transposed_product(d_y, weights.pointwise))
+        d_image = self._image(tf.cast(transposed_product(d_y, centred), dy.dtype))
         # Without the dependency TensorFlow reuses the forward pass' tensors and keeps them until here.
         with tf.control_dependencies([dy]):
             active = self._active(rows)
             image = self._image(active)
-            convolved = self._convolved(image, weights)
-        d_pointwise = tf.matmul(convolved, d_y, transpose_a=True)
+            convolved = self._convolved(image, weights) if convolved is None else convolved
+        d_pointwise = _centred(tf.cast(tf.matmul(convolved, d_y, transpose_a=True), dy.dtype))
         convolution = self._convolution(weights)
         d_depthwise = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=image, filter_sizes=weights.depthwise.shape.as_list(), out_backprop=d_image, **convolution
@@ -155,11 +167,19 @@ class FusedConvStep:
         y = tf.raw_ops.DepthwiseConv2dNative(input=image, filter=weights.depthwise, **convolution)
         return self.grid.to_rows(y, self.dilation)
 
+    def _factor(self, x):
+        return tf.cast(x, self.product)
+
     def _convolution(self, weights):
         width = weights.depthwise.shape[0]
         before = width - 1 if self.padding == "causal" else (width - 1) // 2
         pads = [0, 0, before, width - 1 - before, 0, 0, 0, 0]
         return {"strides": [1, 1, 1, 1], "padding": "EXPLICIT", "explicit_paddings": pads}
+
+
+def _centred(kernel: tf.Tensor) -> tf.Tensor:
+    """`[depth, filters]` less the mean of each row."""
+    return kernel - tf.reduce_mean(kernel, -1, keepdims=True)
 
 
 def conv_step(
@@ -197,7 +217,8 @@ def conv_step(
     if form == "plain":
         convolved = depthwise_conv_1d(apply_mask(tf.nn.relu(x), mask), weights.depthwise, dilation, padding)
         return layer_norm(last_axis_product(convolved, weights.pointwise), weights.scale, weights.bias, epsilon)
-    step = FusedConvStep(TimeGrid(x), mask_rows(mask, x.dtype), dilation, padding, epsilon)
+    real, product = mask_rows(mask, x.dtype), product_dtype(x.dtype)
+    step = FusedConvStep(TimeGrid(x), real, dilation, padding, epsilon, product)
     return reshape_like(_fused_rows(step, tf.reshape(x, [-1, x.shape[-1]]), weights), x)
 
 

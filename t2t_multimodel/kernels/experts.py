@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.precision import as_factor
 from t2t_multimodel.kernels.products import transposed_product
 
 
@@ -80,9 +81,11 @@ def expert_feed_forward(
     """
     rows = x.shape[0] if step else None
     form = form or choose("experts", x.dtype, capacity_factor=capacity_factor, rows=rows)
+    tokens, w1, w2 = as_factor(x), as_factor(w1), as_factor(w2)
     if form == "static":
-        return _static(x, gates, indices, w1, w2, capacity_factor, mask)
-    y = {"plain": _plain, "fused": _fused, "looped": _looped}[form](x, gates, indices, w1, w2)
+        return tf.cast(_static(tokens, gates, indices, w1, w2, capacity_factor, mask), x.dtype)
+    y = {"plain": _plain, "fused": _fused, "looped": _looped}[form](tokens, gates, indices, w1, w2)
+    y = tf.cast(y, x.dtype)
     return y if mask is None else y * tf.cast(mask, y.dtype)[:, tf.newaxis]
 
 
@@ -116,23 +119,25 @@ def _looped(x, gates, indices, w1, w2):
 def _fused(x, gates, indices, w1, w2):
     k, depth = indices.shape[1], x.shape[1]
     routing = route(indices, w1.shape[0])
-    weights = tf.cast(gates, x.dtype)
+    wide = tf.float32 if x.dtype == tf.bfloat16 else x.dtype  # of sums over choices
+    weights = tf.cast(gates, wide)
     sorted_y, hidden = _forward(tf.gather(x, routing.token), w1, w2, routing.offsets)
-    slots = tf.reshape(tf.gather(sorted_y, routing.inverse), [-1, k, depth])
+    slots = tf.reshape(tf.cast(tf.gather(sorted_y, routing.inverse), wide), [-1, k, depth])
     y = tf.reduce_sum(slots * weights[:, :, tf.newaxis], 1)
 
     def gradient(dy):
         # Without the dependency TensorFlow reuses the forward pass' tensor and keeps it until here.
         with tf.control_dependencies([dy]):
             sorted_x = tf.gather(x, routing.token)
-        sorted_dy = tf.gather(dy, routing.token)
-        sorted_gates = tf.gather(tf.reshape(weights, [-1]), routing.order)
-        d_gates = tf.gather(tf.reduce_sum(sorted_dy * sorted_y, 1), routing.inverse)
+        sorted_dy = tf.gather(tf.cast(dy, x.dtype), routing.token)
+        sorted_gates = tf.cast(tf.gather(tf.reshape(weights, [-1]), routing.order), x.dtype)
+        d_gates = tf.gather(tf.reduce_sum(tf.cast(sorted_dy * sorted_y, wide), 1), routing.inverse)
         dy_slots = sorted_dy * sorted_gates[:, tf.newaxis]
         # Without the dependency the memory of the gradients is taken when the step begins.
         with tf.control_dependencies([dy]):
             dx_slots, dw1, dw2 = _backward(sorted_x, hidden, dy_slots, w1, w2, routing.offsets)
-        dx = tf.reduce_sum(tf.reshape(tf.gather(dx_slots, routing.inverse), [-1, k, depth]), 1)
+        dx_slots = tf.cast(tf.gather(dx_slots, routing.inverse), wide)
+        dx = tf.cast(tf.reduce_sum(tf.reshape(dx_slots, [-1, k, depth]), 1), x.dtype)
         return dx, tf.cast(tf.reshape(d_gates, [-1, k]), gates.dtype), None, dw1, dw2
 
     return y, gradient

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from t2t_multimodel.kernels.choose import choose
 from t2t_multimodel.kernels.losses import smoothed_cross_entropy, smoothing_constants
+from t2t_multimodel.kernels.precision import as_factor
 from t2t_multimodel.kernels.products import transposed_product
 
 # Logits that are held at a time: 16 MB. With fewer, products become inefficient (docs/performance.md).
@@ -47,7 +48,8 @@ def linear_cross_entropy(
 
 
 def _plain(hidden, table, labels, smoothing):
-    logits = tf.cast(tf.matmul(hidden, tf.cast(table, hidden.dtype), transpose_b=True), tf.float32)
+    factor = as_factor(hidden)
+    logits = tf.cast(tf.matmul(factor, tf.cast(table, factor.dtype), transpose_b=True), tf.float32)
     picked = tf.gather(logits, labels, batch_dims=1)
     hits = tf.reduce_sum(tf.cast(picked >= tf.reduce_max(logits, 1), tf.float32))
     return tf.reduce_sum(smoothed_cross_entropy(logits, labels, smoothing, form="plain")), tf.stop_gradient(hits)
@@ -58,10 +60,9 @@ def _fused(hidden, table, labels, smoothing):
 
     @tf.custom_gradient
     def fused(hidden, table):
-        dtype = hidden.dtype
-        weights = tf.cast(table, dtype)
-        log_z, hits, d_hidden, d_table = _softmax_part(hidden, weights, labels)
-        rows = tf.gather(weights, labels)  # [tokens, depth]
+        dtype, factor = hidden.dtype, as_factor(hidden)
+        log_z, hits, d_hidden, d_table = _softmax_part(factor, tf.cast(table, factor.dtype), labels)
+        rows = tf.cast(tf.gather(table, labels), dtype)  # [tokens, depth]
         every = tf.reduce_sum(table, 0)[tf.newaxis]  # [1, depth]
         total = tf.reduce_sum(hidden, 0)[tf.newaxis]
         # `log_z` is the sum of log Z. The label's logit counts p - q, and the logit of every class counts q.
@@ -71,7 +72,7 @@ def _fused(hidden, table, labels, smoothing):
         loss = log_z - (high - low) * labelled - low * spread - entropy * count
 
         def gradient(d_loss, _):
-            d_rows = d_hidden - tf.cast(high - low, dtype) * rows - tf.cast(low * every, dtype)
+            d_rows = tf.cast(d_hidden, dtype) - tf.cast(high - low, dtype) * rows - tf.cast(low * every, dtype)
             d_weights = tf.tensor_scatter_nd_sub(
                 d_table - low * tf.cast(total, tf.float32),
                 labels[:, tf.newaxis],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.precision import as_factor
 
 
 def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -20,11 +21,11 @@ def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 def last_axis_product(
     x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None, form: str | None = None
 ) -> tf.Tensor:
-    """Multiplies `[..., depth]` by `[depth, units]` in one 2-D product.
+    """Multiplies `[..., depth]` by `[depth, units]` in one 2-D product, with factors as `precision.products_in` says.
 
     Args:
         x: `[..., depth]`.
-        kernel: `[depth, units]`.
+        kernel: `[depth, units]`; it is cast to the type of `x`.
         bias: `[units]` or None.
         form: "plain" or "fused" (`transposed_product` in the gradient); None lets `choose` decide.
 
@@ -35,12 +36,12 @@ def last_axis_product(
 
         y = last_axis_product(tf.ones([2, 5, 8]), tf.ones([8, 3]))  # [2, 5, 3]
     """
-    kernel = tf.convert_to_tensor(kernel)
-    rows = x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]])
+    rows = as_factor(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]))
+    kernel = tf.cast(tf.convert_to_tensor(kernel), rows.dtype)
     form = form or choose("product", units=kernel.shape[1])
-    y = tf.matmul(rows, kernel) if form == "plain" else _fused_product(rows, kernel)
+    y = tf.cast(tf.matmul(rows, kernel) if form == "plain" else _fused_product(rows, kernel), x.dtype)
     if bias is not None:
-        y = tf.nn.bias_add(y, tf.convert_to_tensor(bias))
+        y = tf.nn.bias_add(y, tf.cast(tf.convert_to_tensor(bias), x.dtype))
     return y if x.shape.rank == 2 else reshape_like(y, x)
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel import observe
+from t2t_multimodel.kernels.precision import as_factor
 from t2t_multimodel.kernels.products import last_axis_product, reshape_like, small_batched_product, small_softmax
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
@@ -141,6 +142,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
         return y, {"keys": keys, "values": values, "position": position + tf.shape(x)[1]}
 
     def _keys_and_values(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        source = as_factor(source)
         return self._heads(source, self._cast(self.key_kernel)), self._heads(source, self._cast(self.value_kernel))
 
     def _cast(self, kernel) -> tf.Tensor:
@@ -150,18 +152,20 @@ class MultiHeadAttention(ExplicitMaskLayer):
     def _attend(self, x, keys, values, bias, training, seed, step=False):
         kernel, scale = tf.convert_to_tensor(self.query_kernel), (self.depth // self.num_heads) ** -0.5
         # Scaling the kernel costs less than scaling the queries or the logits, but for a step's few rows.
-        queries = self._heads(x, kernel) * scale if step else self._heads(x, kernel * scale)
+        factor = as_factor(x)
+        queries = self._heads(factor, kernel) * scale if step else self._heads(factor, kernel * scale)
         product = small_batched_product if step else _product
         logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
         logits = logits if bias is None else logits + bias
         weights = (small_softmax if step else tf.nn.softmax)(logits)
         observe.show(self.path, "weights", weights)
-        weights = self.drop(tf.cast(weights, values.dtype), training=training, seed=seed)
-        mixed = product(weights, values)
+        weights = self.drop(weights, training=training, seed=seed)
+        mixed = product(tf.cast(weights, values.dtype), values)
         if x.shape[1] != 1:
             mixed = tf.transpose(mixed, [0, 2, 1, 3])  # [batch, time, heads, head_depth]
         rows = tf.reshape(mixed, [-1, self.depth])
-        return reshape_like(tf.matmul(rows, tf.convert_to_tensor(self.output_kernel)), x)
+        kernel = tf.cast(tf.convert_to_tensor(self.output_kernel), rows.dtype)
+        return reshape_like(tf.cast(tf.matmul(rows, kernel), x.dtype), x)
 
     def _heads(self, x: tf.Tensor, kernel) -> tf.Tensor:
         """`[batch, time, depth]` to `[batch, heads, time, head_depth]`."""

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel.kernels.depthwise import depthwise_conv_1d
+from t2t_multimodel.kernels.precision import as_factor
 from t2t_multimodel.kernels.products import apply_mask, last_axis_product
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.separable_conv import Cache, check_padding, conv_cache, conv_steps
@@ -79,7 +80,8 @@ class ConvFeedForward(ExplicitMaskLayer):
         return self._feed_forward(y), cache
 
     def _feed_forward(self, x: tf.Tensor) -> tf.Tensor:
-        return last_axis_product(tf.nn.relu(last_axis_product(x, self.wide_kernel)), self.narrow_kernel)
+        hidden = tf.nn.relu(last_axis_product(as_factor(x), self.wide_kernel))
+        return tf.cast(last_axis_product(hidden, self.narrow_kernel), x.dtype)
 
     def compute_output_shape(self, x_shape, cache_shape=None):
         """Shape of the input; with a cache also that of the cache."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import batch_signature
+from t2t_multimodel.kernels.precision import products_in
 from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
@@ -111,13 +112,14 @@ def part_gradients(
         seed: of dropout and gate noise.
     """
     spec, smoothing = task.problem.targets, model.hparams.regularization.label_smoothing
-    with tf.GradientTape() as tape:
-        outputs, labels, _, mixtures = _valid_outputs(model, task, batch, True, seed)
-        loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
-        loss /= total
-        extra = tf.add_n([m[0] for m in mixtures]) / parts
-        objective = loss * weight + extra
-    gradients = tape.gradient(objective, list(variables))
+    with products_in(model.hparams.compute.precision):
+        with tf.GradientTape() as tape:
+            outputs, labels, _, mixtures = _valid_outputs(model, task, batch, True, seed)
+            loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
+            loss /= total
+            extra = tf.add_n([m[0] for m in mixtures]) / parts
+            objective = loss * weight + extra
+        gradients = tape.gradient(objective, list(variables))
     pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables) if g is not None]
     results = {"loss": loss, "mixture_loss": extra, "token_accuracy": hits / total}
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):

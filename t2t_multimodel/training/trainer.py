@@ -35,6 +35,7 @@ from t2t_multimodel.training.evaluation import Evaluator
 from t2t_multimodel.training.health import Health
 from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.optimizers.make import make_optimizer
+from t2t_multimodel.training.processor import bfloat16_notice
 from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.stop import StopOnSignal, Stopped
 from t2t_multimodel.training.strategies import make_strategy
@@ -259,6 +260,8 @@ class Trainer:
             self.write_run_files()
         if start >= config.train_steps:
             self.say(f"{config.output_dir} is at step {start}: no steps to train")
+        elif config.hparams.compute.precision == "bfloat16":
+            self.say(bfloat16_notice())
         health = Health(config.hparams.optimizer.max_skipped_steps, step=start)
         log = TrainingLog(
             train_steps=config.train_steps,

@@ -1,0 +1,61 @@
+"""The type in which products are computed."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+_products = contextvars.ContextVar("products", default="float32")
+
+
+@contextlib.contextmanager
+def products_in(dtype: str) -> Iterator[None]:
+    """The block that traces a computation whose products take factors of `dtype`, its gradient included.
+
+    All else, and every weight, stays in float32: sums over tokens, normalisations, softmax, gate and loss.
+
+    Args:
+        dtype: ``"float32"`` or ``"bfloat16"``.
+
+    Example:
+
+        from t2t_multimodel.kernels.products import last_axis_product
+
+        with products_in("bfloat16"):
+            y = last_axis_product(tf.ones([2, 5, 8]), tf.ones([8, 3]))  # float32, of rounded factors
+
+    Reference: Micikevicius et al., "Mixed Precision Training", 2018. Bfloat16 has the range of float32 and needs no
+    loss scaling.
+    """
+    token = _products.set(dtype)
+    try:
+        yield
+    finally:
+        _products.reset(token)
+
+
+def product_dtype(dtype: tf.DType) -> tf.DType:
+    """The type of a product's factors where the tensors around it are of `dtype`.
+
+    Example:
+
+        with products_in("bfloat16"):
+            product_dtype(tf.float32)  # tf.bfloat16
+    """
+    return tf.as_dtype(_products.get()) if dtype == tf.float32 else tf.as_dtype(dtype)
+
+
+def as_factor(x: tf.Tensor) -> tf.Tensor:
+    """`x` in the type of a product's factors; a product of factors stays in their type.
+
+    Example:
+
+        from t2t_multimodel.kernels.products import last_axis_product
+
+        with products_in("bfloat16"):
+            hidden = last_axis_product(as_factor(tf.ones([2, 8])), tf.ones([8, 3]))  # bfloat16
+    """
+    return tf.cast(x, product_dtype(x.dtype))

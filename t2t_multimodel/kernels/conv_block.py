@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.choose import choose, is_compiled_by_xla
 from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step
 from t2t_multimodel.kernels.dropout import dropout
 from t2t_multimodel.kernels.products import mask_rows, reshape_like
@@ -58,7 +58,8 @@ def conv_block(
         weights = [tf.ones([3, 1, 4, 1]), tf.ones([4, 4]), tf.ones([4]), tf.zeros([4])] * 4
         y = conv_block(block, tf.random.normal([2, 9, 4]), None, None, weights)  # [2, 9, 4]
     """
-    function = _function(block, form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes))
+    form = form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes)
+    function = _function(block, form, is_compiled_by_xla())
     if tf.inside_function():
         y = function(x, mask, seed, weights)
         y.set_shape(x.shape)
@@ -67,7 +68,8 @@ def conv_block(
 
 
 @functools.cache
-def _function(block: BlockForm, form: str) -> Callable:
+def _function(block: BlockForm, form: str, in_xla: bool) -> Callable:
+    del in_xla  # its traces choose other forms of the parts
     residual_steps = {"plain": _plain, "fused": _fused}[form]
 
     def forward(x, mask, seed, weights):

@@ -59,3 +59,13 @@ def as_factor(x: tf.Tensor) -> tf.Tensor:
             hidden = last_axis_product(as_factor(tf.ones([2, 8])), tf.ones([8, 3]))  # bfloat16
     """
     return tf.cast(x, product_dtype(x.dtype))
+
+
+def sum_dtype(dtype: tf.DType) -> tf.DType:
+    """The type in which tensors of `dtype` are summed: float32 for bfloat16.
+
+    Example:
+
+        sum_dtype(tf.bfloat16)  # tf.float32
+    """
+    return tf.float32 if dtype == tf.bfloat16 else tf.as_dtype(dtype)

@@ -9,10 +9,12 @@ from t2t_multimodel.kernels.products import last_axis_product
 from t2t_multimodel.layers.attention import MultiHeadAttention
 from t2t_multimodel.layers.conv_feed_forward import ConvFeedForward
 from t2t_multimodel.layers.mixture import MixtureOfExperts
-from tests.kernels.test_forms import CASES, masked_block, value_and_gradients
+from tests.kernels.test_forms import CASES, masked_block, routed, value_and_gradients
 
 # Factors are rounded to 8 bits, so that an element is off by 0.2% of the largest term of its sum.
 TOLERANCE = 0.03
+# A hidden value near zero may come to its other side, which lets a gradient through or not: rare, but a whole term.
+AFTER_RELU = 0.15
 
 
 def distance(found, expected):
@@ -29,8 +31,6 @@ def distance(found, expected):
         ("conv_step", "plain", "same_1_masked"),
         ("conv_step", "fused", "same_1_masked"),
         ("conv_step", "fused", "causal_4_whole"),
-        ("experts", "fused", "skewed"),
-        ("experts", "static", "masked"),
         ("cross_entropy", "fused", "0.1_21"),
         ("cross_entropy", "plain", "0.1_21"),
     ],
@@ -41,11 +41,17 @@ def test_near_float32(operation, form, case):
 
 @pytest.mark.parametrize(("form", "recompute"), [("plain", False), ("fused", False), ("fused", True)])
 def test_blocks_are_near_float32(random, form, recompute):
-    """Wider than other cases: where a normalization has few numbers, rounding decides what a ReLU lets through."""
     shapes = [shape for width in (3, 3, 5, 5) for shape in ([width, 1, 64, 1], [64, 64], [64], [64])]
     weights = [random.normal(size=shape) + (len(shape) == 1) for shape in shapes]
     block = masked_block(seed=tf.constant([1, 2]), recompute=recompute)
-    check_near_float32(form, block, [random.normal(size=(3, 20, 64)), *weights], tolerance=0.1)
+    check_near_float32(form, block, [random.normal(size=(3, 20, 64)), *weights], tolerance=AFTER_RELU)
+
+
+@pytest.mark.parametrize("form", ["plain", "fused", "static", "blocks"])
+def test_experts_are_near_float32(random, form):
+    experts = routed(random.permuted(np.tile(np.arange(6), (200, 1)), axis=1)[:, :2])
+    shapes = [(200, 32), (200, 2), (6, 32, 64), (6, 64, 32)]
+    check_near_float32(form, experts, [random.normal(size=shape) for shape in shapes], tolerance=AFTER_RELU)
 
 
 def check_near_float32(form, function, tensors, tolerance=TOLERANCE):
@@ -76,8 +82,8 @@ def test_layers_stay_in_float32(random, layer):
         found = tf.nest.flatten(layer(x))
     assert all(tensor.dtype == tf.float32 for tensor in found)
     assert 1e-5 < distance(found[0], expected[0]) < TOLERANCE
-    for routed, wanted in zip(found[1:], expected[1:], strict=True):  # the gate's
-        np.testing.assert_array_equal(routed, wanted)
+    for got, wanted in zip(found[1:], expected[1:], strict=True):  # the gate's
+        np.testing.assert_array_equal(got, wanted)
 
 
 def test_a_chain_of_products_stays_in_bfloat16():

@@ -26,7 +26,7 @@ noise = random.normal(size=(ROWS * TIME, EXPERTS)).astype("float32")
 half = int(mask[: ROWS // 2].sum())
 
 # The second number of a seed says where a replica's tokens begin in the noise of the whole batch.
-tf.random.stateless_normal = lambda shape, seed: tf.constant(noise)[seed[1] :][: shape[0]]
+tf.random.stateless_normal = lambda shape, seed, alg: tf.constant(noise)[seed[1] :][: shape[0]]
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():

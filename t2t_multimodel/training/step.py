@@ -18,7 +18,7 @@ from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.compiled_step import CompiledStep
-from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.schedule import learning_rate
 
 
@@ -100,15 +100,15 @@ class Gradients:
     """What one part of a step gives; a step's gradients and results are the sums over its parts.
 
     Attributes:
-        values: of the objective, dense, one for each of `variables`.
-        variables: those that the loss depends on.
+        values: of the objective, dense, one for each of the variables that it depends on.
+        reached: places of these variables among the model's trainable ones.
         results: float32 scalars ``loss``, ``mixture_loss`` and ``token_accuracy``, and the mixtures' loads
             ``load_encoder`` and ``load_decoder`` `[experts]`; where experts have a capacity also ``slots``, the choices
             of all tokens, and ``dropped_slots``, those that it had no room for.
     """
 
     values: list[tf.Tensor]
-    variables: list[tf.Variable]
+    reached: list[int]
     results: dict[str, tf.Tensor]
 
 
@@ -145,15 +145,15 @@ def part_gradients(
             extra = tf.add_n([m[0] for m in mixtures]) / parts
             objective = loss * weight + extra
         gradients = tape.gradient(objective, list(variables))
-    pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables) if g is not None]
+    found = {place: tf.convert_to_tensor(value) for place, value in enumerate(gradients) if value is not None}
     results = {"loss": loss, "mixture_loss": extra, "token_accuracy": hits / total}
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
         if load.shape[0]:
             results[name] = load
     for name in ("slots", "dropped_slots"):
-        if found := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
-            results[name] = tf.add_n(found)
-    return Gradients([g for g, _ in pairs], [v for _, v in pairs], results)
+        if counts := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
+            results[name] = tf.add_n(counts)
+    return Gradients(list(found.values()), list(found), results)
 
 
 def sum_over_parts(gradients: Gradients) -> Gradients:
@@ -163,11 +163,11 @@ def sum_over_parts(gradients: Gradients) -> Gradients:
         return gradients
     values = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients.values))
     results = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients.results)
-    return Gradients(values, gradients.variables, results)
+    return Gradients(values, gradients.reached, results)
 
 
 def update(
-    model: MultiModel, optimizer: Adam, gradients: Gradients, *, step: tf.Tensor, train_steps: int
+    model: MultiModel, optimizer: Optimizer, gradients: Gradients, *, step: tf.Tensor, train_steps: int
 ) -> dict[str, tf.Tensor]:
     """Applies a step's gradients, clipped by their norm; gives its results.
 
@@ -180,8 +180,9 @@ def update(
     """
     hparams, results = model.hparams, gradients.results
     rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
-    healthy = tf.math.is_finite(results["loss"] + results["mixture_loss"])
-    norm, updated = optimizer.apply(gradients.values, gradients.variables, rate, healthy=healthy)
+    healthy = tf.reduce_all(tf.math.is_finite(results["loss"] + results["mixture_loss"]))
+    variables = [model.trainable_variables[place].value for place in gradients.reached]
+    norm, updated = optimizer.apply(gradients.values, variables, rate, healthy=healthy)
     skipped = 1.0 - tf.cast(updated, tf.float32)
     return {**results, "gradient_norm": norm, "learning_rate": rate, "skipped": skipped}
 
@@ -193,7 +194,7 @@ def count_targets(task: Task, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 def make_train_step(
     model: MultiModel,
-    optimizer: Adam,
+    optimizer: Optimizer,
     strategy: tf.distribute.Strategy,
     task: Task,
     *,
@@ -229,7 +230,7 @@ def make_train_step(
         gradients = part_gradients(
             model,
             task,
-            {**_share(batch, task.problem.targets.padding, replica, replicas), "command": command},
+            {**replica_share(batch, task.problem.targets.padding, replica, replicas), "command": command},
             [variable.value for variable in model.trainable_variables],
             weight=weight,
             total=total,
@@ -269,7 +270,7 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     return eval_step
 
 
-def _share(batch: Mapping[str, tf.Tensor], padding: int, replica, replicas: int) -> dict[str, tf.Tensor]:
+def replica_share(batch: Mapping[str, tf.Tensor], padding: int, replica, replicas: int) -> dict[str, tf.Tensor]:
     """The rows of one replica; replicas without rows of their own get filler rows, which `row_mask` marks."""
     if replicas == 1:
         return dict(batch)

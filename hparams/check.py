@@ -161,6 +161,11 @@ def _check_together(hparams: Any) -> None:
             f"hparam modalities.audio_strided_blocks={modalities.audio_strided_blocks} is more than"
             f" modalities.audio_blocks={modalities.audio_blocks}; give {modalities.audio_blocks} or less"
         )
+    if hparams.compute.compile == "xla" and hparams.mixing.scheme == "distributed":
+        raise HParamsError(
+            "hparam mixing.scheme=distributed does not work with compute.compile=xla; give compute.compile=none or"
+            " another scheme"
+        )
     narrow = [width for width in modalities.class_exit_widths if int(width * body.depth) < 1]
     if narrow:
         raise HParamsError(

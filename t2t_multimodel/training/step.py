@@ -218,11 +218,6 @@ def make_train_step(
         HParamsError: XLA shall compile a step for several devices.
     """
     replicas, static = strategy.num_replicas_in_sync, model.hparams.compute.compile == "xla"
-    if static and replicas > 1:
-        raise HParamsError(
-            f"hparam compute.compile=xla does not work with {replicas} devices; give --strategy=one_device or"
-            " compute.compile=none"
-        )
 
     def replica_step(batch, command, weight, step):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -245,15 +240,42 @@ def make_train_step(
             result = strategy.run(replica_step, args=(batch, command, weight, step))
         return {name: strategy.experimental_local_results(value)[0] for name, value in result.items()}
 
-    if static:
-        return CompiledStep(train_step)
-    signature = [
-        batch_signature(task.problem.inputs, task.problem.targets, model.hparams.modalities),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([], tf.float32),
-        tf.TensorSpec([], tf.int64),
-    ]
-    return tf.function(train_step, autograph=False, input_signature=signature)
+    return traced(train_step, model, strategy, task, scalars=(tf.int32, tf.float32, tf.int64))
+
+
+def traced(
+    function: Callable,
+    model: MultiModel,
+    strategy: tf.distribute.Strategy,
+    task: Task,
+    *,
+    scalars: Sequence[tf.DType],
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """A function of a batch and scalars, traced once for all batches of a pair of modalities, or for each static shape.
+
+    Args:
+        function: calls `strategy.run`.
+        model: gives the hyperparameters.
+        strategy: devices of the training.
+        task: gives the pair of modalities.
+        scalars: types of the arguments after the batch.
+
+    Raises:
+        HParamsError: XLA shall compile a step for several devices.
+    """
+    hparams = model.hparams
+    if hparams.compute.compile != "xla":
+        signature = batch_signature(task.problem.inputs, task.problem.targets, hparams.modalities)
+        signatures = [signature, *(tf.TensorSpec([], dtype) for dtype in scalars)]
+        return tf.function(function, autograph=False, input_signature=signatures)
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return CompiledStep(function, jit_compile=False)
+    if strategy.num_replicas_in_sync > 1:
+        raise HParamsError(
+            f"hparam compute.compile=xla does not work with {strategy.num_replicas_in_sync} devices; give"
+            " --strategy=one_device or compute.compile=none"
+        )
+    return CompiledStep(function)
 
 
 def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict]:

@@ -65,8 +65,6 @@ def check_strategy(name: str, hparams: HParams) -> None:
         raise HParamsError(
             f"strategy tpu cannot run compute.compile={hparams.compute.compile}; give compute.compile=xla"
         )
-    if name == "tpu" and hparams.mixing.scheme == "distributed":
-        raise HParamsError("strategy tpu cannot run mixing.scheme=distributed; give uniform or another scheme")
 
 
 def _workers_of_environment() -> int:

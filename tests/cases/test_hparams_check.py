@@ -42,6 +42,7 @@ WRONG = [
     ("batching.batch_tokens=0", ("batching.batch_tokens=0", "1 or more")),
     ("batching.bucket_growth=0.5", ("batching.bucket_growth=0.5", "1 or more")),
     ("mixing.scheme=random", ("mixing.scheme=random", "uniform")),
+    ("mixing.scheme=distributed,compute.compile=xla", ("mixing.scheme=distributed", "compute.compile=none")),
     ("mixing.temperature=0", ("mixing.temperature=0.0", "more than 0")),
     ("mixing.loss_weights=a", ("mixing.loss_weights", "problem:weight")),
     ("dropout=1.0", ("regularization.dropout=1.0", "less than 1")),

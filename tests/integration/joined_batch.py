@@ -25,6 +25,7 @@ from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.strategies import make_strategy
 
 STEPS = 3
+STATIC = "compute.compile=xla,mixture.capacity_factor=3"
 TEXT, CLASSES = SymbolSpec(), ClassLabelSpec(5)
 ROWS = 8
 ONE = tf.distribute.get_strategy()
@@ -180,6 +181,7 @@ def main(hparams_path, output, *names):
         "joined_batches": lambda: joined_batches(unbalanced, 1),
         "joined_batches_2": lambda: joined_batches(unbalanced, 2),
         "accumulated": lambda: accumulated(unbalanced, ONE),
+        "accumulated_static": lambda: accumulated(unbalanced.override(STATIC), ONE),
         "accumulated_2": lambda: accumulated(unbalanced, two),
         "alone": lambda: alone(unclipped),
         "distributed": lambda: distributed(unclipped, two),

@@ -60,6 +60,13 @@ def test_batches_and_replicas_may_come_together(results):
 
 
 @pytest.mark.slow
+def test_batches_are_accumulated_by_compiled_steps(results):
+    static, free = results("accumulated_static", "accumulated")
+    for name, value in free.items():
+        np.testing.assert_allclose(static[name], value, atol=1e-5, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
 def test_a_problem_for_each_replica_moves_weights_by_the_mean_of_their_moves(results):
     distributed, alone = results("distributed", "alone")
     assert_equal(distributed, alone, ["gradient_norm"])

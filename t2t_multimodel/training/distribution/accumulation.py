@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from t2t_multimodel.data.input.parsing import batch_signature
+from t2t_multimodel.kernels.choose import compiled_by_xla
 from t2t_multimodel.layers.seeds import SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
@@ -17,6 +18,7 @@ from t2t_multimodel.training.step import (
     part_gradients,
     replica_share,
     sum_over_parts,
+    traced,
     update,
 )
 
@@ -114,14 +116,14 @@ class AccumulatedStep:
     def __init__(self, accumulation: Accumulation, task: Task, *, seed: int, batches: int):
         self._accumulation, self._task, self._seed, self._batches = accumulation, task, seed, batches
         self._reached: list[int] = []
-        signature = batch_signature(task.problem.inputs, task.problem.targets, accumulation.model.hparams.modalities)
-        scalars = [tf.TensorSpec([], dtype) for dtype in (tf.int32, tf.float32, tf.float32, tf.int64)]
+        static = accumulation.model.hparams.compute.compile == "xla"
 
-        @tf.function(autograph=False, input_signature=[signature, *scalars])
         def add_batch(batch, command, weight, total, number):
-            return accumulation.strategy.run(self._replica_part, args=(batch, command, weight, total, number))
+            with compiled_by_xla() if static else contextlib.nullcontext():
+                return accumulation.strategy.run(self._replica_part, args=(batch, command, weight, total, number))
 
-        self._add_batch = add_batch
+        scalars = (tf.int32, tf.float32, tf.float32, tf.int64)
+        self._add_batch = traced(add_batch, accumulation.model, accumulation.strategy, task, scalars=scalars)
 
     def __call__(
         self, batches: Sequence[Mapping[str, tf.Tensor]], command: tf.Tensor, weight: tf.Tensor, step: tf.Tensor

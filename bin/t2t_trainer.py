@@ -21,8 +21,9 @@ def define_flags() -> None:
     flags.DEFINE_integer("local_eval_frequency", 1000, "Steps between evaluations; 0: at the end.", lower_bound=0)
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Steps between checkpoints.", lower_bound=1)
     flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
-    flags.DEFINE_string("strategy", "auto", "auto, one_device, mirrored or multi_worker: docs/distributed.md.")
+    flags.DEFINE_string("strategy", "auto", "auto, one_device, mirrored, multi_worker or tpu: docs/distributed.md.")
     flags.DEFINE_integer("replicas", 0, "Devices of this process; 0: all GPUs, else one device.", lower_bound=0)
+    flags.DEFINE_string("tpu", "", "Name or grpc address of the TPU, or local; TPU_NAME by default.")
     cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
@@ -62,6 +63,7 @@ def main(_) -> None:
         seed=FLAGS.random_seed,
         strategy=FLAGS.strategy,
         replicas=FLAGS.replicas,
+        tpu=FLAGS.tpu,
         strict=FLAGS.strict,
         warm_start_from=FLAGS.warm_start_from,
     )

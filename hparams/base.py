@@ -117,8 +117,8 @@ class OptimizerHParams:
     """The optimizer and its schedule.
 
     Attributes:
-        name: ``"adam"``, or ``"muon"``: matrices of the body are updated by their orthogonalised momentum, all else
-            by Adam.
+        name: ``"adam"``; ``"muon"``: matrices of the body are updated by their orthogonalised momentum, all else
+            by Adam; or ``"sgd"``, gradient descent without momentum.
         learning_rate: factor of the schedule.
         schedule: ``"noam"`` (depth^-0.5 * min((s+1) * warmup^-1.5, (s+1)^-0.5)), ``"rsqrt"`` (the same
             curve by its peak), ``"cosine"`` (to zero at the last step) or ``"constant"``; all but noam rise linearly
@@ -126,6 +126,7 @@ class OptimizerHParams:
         warmup_steps: steps of rising rate.
         beta1, beta2, epsilon: Adam's.
         clip_norm: global gradient norm; 0 does not clip.
+        accumulate_steps: batches whose gradients are summed before one update, which then makes one step.
         weight_decay: decoupled, for matrices only.
         muon_scale: root mean square of Muon's update of a matrix over the learning rate.
         muon_momentum: decay of Muon's Nesterov momentum.
@@ -142,6 +143,7 @@ class OptimizerHParams:
     beta2: float = 0.997
     epsilon: float = 1e-6
     clip_norm: float = 2.0
+    accumulate_steps: int = 1
     weight_decay: float = 0.0
     muon_scale: float = 0.7
     muon_momentum: float = 0.95
@@ -175,8 +177,9 @@ class MixingHParams:
     """Which problem a step trains, and how much its loss counts.
 
     Attributes:
-        scheme: ``"uniform"``, ``"proportional"`` (to examples^(1/temperature)), ``"weighted"`` (by `weights`) or
-            ``"adaptive"`` (proportional to each problem's moving-average loss).
+        scheme: ``"uniform"``, ``"proportional"`` (to examples^(1/temperature)), ``"weighted"`` (by `weights`),
+            ``"adaptive"`` (proportional to each problem's moving-average loss) or ``"distributed"`` (each replica
+            trains a problem of its own; drawn evenly).
         temperature: flattens proportional mixing.
         weights: for weighted mixing, ``problem:weight`` items joined by ``|``; problems not named count 1.
         decay: of the moving average.

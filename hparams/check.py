@@ -67,7 +67,7 @@ _RULES: dict[str, Rule] = {
     "modalities.audio_filters": _COUNT,
     "modalities.audio_frequency": _choice("flatten", "merge"),
     "modalities.audio_max_seconds": _TENTH,
-    "optimizer.name": _choice("adam", "muon"),
+    "optimizer.name": _choice("adam", "muon", "sgd"),
     "optimizer.learning_rate": _NOT_NEGATIVE,
     "optimizer.schedule": _choice("noam", "rsqrt", "cosine", "constant"),
     "optimizer.warmup_steps": _NOT_NEGATIVE,
@@ -75,6 +75,7 @@ _RULES: dict[str, Rule] = {
     "optimizer.beta2": _SHARE,
     "optimizer.epsilon": _POSITIVE,
     "optimizer.clip_norm": _NOT_NEGATIVE,
+    "optimizer.accumulate_steps": _COUNT,
     "optimizer.weight_decay": _NOT_NEGATIVE,
     "optimizer.muon_scale": _POSITIVE,
     "optimizer.muon_momentum": _SHARE,
@@ -86,7 +87,7 @@ _RULES: dict[str, Rule] = {
     "batching.max_length": _COUNT,
     "batching.bucket_growth": _COUNT,
     "batching.min_bucket": _COUNT,
-    "mixing.scheme": _choice("uniform", "proportional", "weighted", "adaptive"),
+    "mixing.scheme": _choice("uniform", "proportional", "weighted", "adaptive", "distributed"),
     "mixing.temperature": _POSITIVE,
     "mixing.decay": _UP_TO_ONE,
     "regularization.dropout": _SHARE,
@@ -159,6 +160,11 @@ def _check_together(hparams: Any) -> None:
         raise HParamsError(
             f"hparam modalities.audio_strided_blocks={modalities.audio_strided_blocks} is more than"
             f" modalities.audio_blocks={modalities.audio_blocks}; give {modalities.audio_blocks} or less"
+        )
+    if hparams.compute.compile == "xla" and hparams.mixing.scheme == "distributed":
+        raise HParamsError(
+            "hparam mixing.scheme=distributed does not work with compute.compile=xla; give compute.compile=none or"
+            " another scheme"
         )
     narrow = [width for width in modalities.class_exit_widths if int(width * body.depth) < 1]
     if narrow:

@@ -23,7 +23,7 @@ class Report:
 
     def __call__(self, output: StepOutput) -> None:
         """Adds the step; the log decides when to write."""
-        self._log.add(output.step, output.problem, output.values)
+        self._log.add_parts(output.step, output.parts)
 
 
 class Save:

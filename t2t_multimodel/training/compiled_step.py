@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 
 import tensorflow as tf
 
-Step = Callable[[Mapping[str, tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
+Step = Callable[..., dict[str, tf.Tensor]]
 
 
 class CompiledStep:
@@ -17,21 +17,20 @@ class CompiledStep:
     The first batch of a shape waits until its program is compiled, which a line on stderr says.
 
     Args:
-        step: `step(batch, command, weight, step)`, traceable in static shapes.
+        step: `step(batch, command, weight, step)`, or with further scalars, traceable in static shapes.
+        jit_compile: False where something else compiles it, as `Strategy.run` on a TPU.
 
     Example:
         step = CompiledStep(lambda batch, command, weight, step: {"loss": tf.reduce_mean(batch["inputs"]) * weight})
         step({"inputs": tf.ones([2, 3])}, tf.constant(0), tf.constant(1.0), tf.constant(0, tf.int64))
     """
 
-    def __init__(self, step: Step):
-        self.function = tf.function(step, autograph=False, jit_compile=True)
+    def __init__(self, step: Step, *, jit_compile: bool = True):
+        self.function = tf.function(step, autograph=False, jit_compile=jit_compile or None)
         self._programs: dict[Hashable, Callable[..., dict[str, tf.Tensor]]] = {}
 
-    def __call__(
-        self, batch: Mapping[str, tf.Tensor], command: tf.Tensor, weight: tf.Tensor, step: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        arguments = dict(batch), command, weight, step
+    def __call__(self, batch: Mapping[str, tf.Tensor], *scalars: tf.Tensor) -> dict[str, tf.Tensor]:
+        arguments = dict(batch), *scalars
         shape = tuple((name, tuple(value.shape)) for name, value in sorted(batch.items()))
         if shape in self._programs:
             return self._programs[shape](*arguments)

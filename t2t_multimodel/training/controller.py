@@ -13,7 +13,7 @@ class StepOutput:
 
     Attributes:
         step: number of steps finished, this one included.
-        problem: name of the problem that was trained.
+        problem: name of the problem that was trained; several are joined by "+" (distributed mixing).
         values: scalars by name, e.g. ``"loss"``, as tensors: only an action that reads one waits for it.
         last: whether this is the last step that was asked for.
     """
@@ -22,6 +22,11 @@ class StepOutput:
     problem: str
     values: Mapping[str, Any]
     last: bool = False
+
+    @property
+    def parts(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The problems that were trained, with their own values."""
+        return self.values.get("parts", [(self.problem, self.values)])
 
 
 Action = Callable[[StepOutput], bool | None]

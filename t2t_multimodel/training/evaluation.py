@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import pathlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,11 @@ from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.baseline import Baseline, task_baseline
-from t2t_multimodel.training.step import make_eval_step
+from t2t_multimodel.training.distribution.devices import LocalDevices
+from t2t_multimodel.training.step import Scores, make_eval_step
+
+# What is summed over the batches of a split.
+_SUMS = (*(field.name for field in dataclasses.fields(Scores)), "examples", "baseline_nll", "baseline_correct")
 
 
 class Evaluator:
@@ -25,6 +31,8 @@ class Evaluator:
         split: ``"dev"`` or ``"test"``.
         seed: of the choice of batches where not all are taken.
         strict: damaged records are fatal.
+        devices: each scores its share of the batches; one device by default.
+        total: sums a vector over all processes; there is one by default.
 
     Example:
         evaluator = Evaluator(run.model, "data/mini", "dev")
@@ -32,13 +40,22 @@ class Evaluator:
     """
 
     def __init__(
-        self, model: MultiModel, data_dir: str | pathlib.Path, split: str, *, seed: int = 0, strict: bool = False
+        self,
+        model: MultiModel,
+        data_dir: str | pathlib.Path,
+        split: str,
+        *,
+        seed: int = 0,
+        strict: bool = False,
+        devices: LocalDevices | None = None,
+        total: Callable[[np.ndarray], np.ndarray] = np.asarray,
     ):
         self.model, self.data_dir, self.split = model, data_dir, split
+        self._devices, self._total = devices or LocalDevices(tf.distribute.get_strategy()), total
         self._seed, self._strict = seed, strict
         self._inputs: dict[str, ProblemInput] = {}
         self._baselines: dict[str, Baseline] = {}
-        self._steps: dict[Hashable, Callable] = {}
+        self._steps: dict[tuple[Hashable, int], Callable] = {}
 
     def inputs(self, task: Task) -> ProblemInput:
         """The task's split.
@@ -61,71 +78,83 @@ class Evaluator:
             max_batches: None for all.
 
         Returns:
-            the record, see `evaluate`.
+            the record that `metrics.jsonl` keeps: losses in nats a target token, accuracies from 0 to 1.
         """
-        inputs = self.inputs(task)
         if task.name not in self._baselines:
             self._baselines[task.name] = task_baseline(task, self.data_dir)
-        key = task.step_key(self.model.hparams.modalities)
+        work = [
+            functools.partial(self._sums, task, self._step(task, place), place, max_batches)
+            for place in range(len(self._devices))
+        ]
+        sums = self._total(np.sum(self._devices.run(work), axis=0))
+        return make_record(task, sums, step=step, split=self.split)
+
+    def _sums(self, task: Task, eval_step: Callable, place: int, max_batches: int | None) -> np.ndarray:
+        """The sums of one device's share of the batches."""
+        part, parts = self._devices.replicas[place], self._devices.count
+        batches = self.inputs(task).evaluate(max_batches, part=part, parts=parts)
+        return sum_scores(task, self._devices.while_wanted(batches), eval_step, self._baselines[task.name])
+
+    def _step(self, task: Task, place: int) -> Callable:
+        """The traced step of one device."""
+        key = task.step_key(self.model.hparams.modalities), place
         if key not in self._steps:
-            self._steps[key] = make_eval_step(self.model, task)
-        return evaluate(
-            task,
-            inputs,
-            self._steps[key],
-            self._baselines[task.name],
-            step=step,
-            split=self.split,
-            max_batches=max_batches,
-        )
+            self._steps[key] = self._devices.bind(make_eval_step(self.model, task), place)
+        return self._steps[key]
 
 
-def evaluate(
-    task: Task,
-    inputs: ProblemInput,
-    eval_step: Callable,
-    baseline: Baseline,
-    *,
-    step: int,
-    split: str,
-    max_batches: int | None = None,
-) -> dict[str, Any]:
-    """Scores a problem's split, teacher-forced.
+def sum_scores(
+    task: Task, batches: Iterable[Mapping[str, tf.Tensor]], eval_step: Callable, baseline: Baseline
+) -> np.ndarray:
+    """Scores batches of a problem, teacher-forced.
 
     Args:
         task: the problem.
-        inputs: its batches.
+        batches: of its split.
         eval_step: of `step.make_eval_step`.
         baseline: from the training shards.
-        step: the model's training step, kept in the record.
-        split: name of the split, kept in the record.
-        max_batches: None for all.
 
     Returns:
-        the record that `metrics.jsonl` keeps: losses in nats a target token, accuracies from 0 to 1.
+        float64 sums over the batches, for `make_record`; those of several parts of a split may be added.
     """
-    sums: dict[str, float] = {}
-    seen, examples = [], 0
-    command = tf.constant(task.command, tf.int32)
-    for batch in inputs.evaluate(max_batches):
+    sums, command = dict.fromkeys(_SUMS, 0.0), tf.constant(task.command, tf.int32)
+    for batch in batches:
         for name, value in eval_step(batch, command).items():
-            sums[name] = sums.get(name, 0.0) + float(value)
+            sums[name] += float(value)
         targets = batch["targets"].numpy()
-        examples += len(targets)
-        seen.append(targets[targets != task.problem.targets.padding])
+        real = targets[targets != task.problem.targets.padding]
+        loss, accuracy = baseline.scores(real)
+        sums["examples"] += len(targets)
+        sums["baseline_nll"] += loss * len(real)
+        sums["baseline_correct"] += accuracy * len(real)
+    return np.array(list(sums.values()))
+
+
+def make_record(task: Task, totals: np.ndarray, *, step: int, split: str) -> dict[str, Any]:
+    """The record of a problem's evaluation.
+
+    Args:
+        task: the problem.
+        totals: of `sum_scores`, over the whole split.
+        step: the model's training step.
+        split: its name.
+
+    Returns:
+        what `metrics.jsonl` keeps: losses in nats a target token, accuracies from 0 to 1.
+    """
+    sums = dict(zip(_SUMS, totals.tolist(), strict=True))
     count = max(sums["targets"], 1.0)
-    baseline_loss, baseline_accuracy = baseline.scores(np.concatenate(seen))
     record = {
         "step": step,
         "problem": task.name,
         "split": split,
-        "examples": examples,
-        "target_tokens": int(sums["targets"]),
+        "examples": round(sums["examples"]),
+        "target_tokens": round(sums["targets"]),
         "loss": sums["nll"] / count,
         "log_perplexity": sums["nll"] / count,
         "token_accuracy": sums["correct"] / count,
         "sequence_accuracy": sums["sequences_correct"] / max(sums["sequences"], 1.0),
-        "baseline_loss": baseline_loss,
-        "baseline_accuracy": baseline_accuracy,
+        "baseline_loss": sums["baseline_nll"] / count,
+        "baseline_accuracy": sums["baseline_correct"] / count,
     }
     return record | task.problem.targets.extra_scores(sums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from t2t_multimodel.training.controller import StepOutput
@@ -64,14 +65,21 @@ class Health:
         self._pending = self._pending[len(outputs) :]
         for output in outputs:
             if not float(output.values["skipped"]):
-                self._in_a_row[output.problem] = self._all_in_a_row = 0
-                self.proven = output.step
+                self._in_a_row.update({problem: -self._in_a_row[problem] for problem, _ in output.parts})
+                self._all_in_a_row, self.proven = 0, output.step
                 continue
-            self.skipped[output.problem] += 1
-            self._in_a_row[output.problem] += 1
+            ill = _ill_problems(output)
+            self.skipped.update(ill)
+            self._in_a_row.update(ill)
             self._all_in_a_row += 1
-            if self.failure is None and max(self._all_in_a_row, self._in_a_row[output.problem]) >= self._max:
+            if self.failure is None and max(self._all_in_a_row, *map(self._in_a_row.get, ill)) >= self._max:
                 self.failure = f"{self._max} steps in a row had a loss or gradient that is not finite, {_words(output)}"
+
+
+def _ill_problems(output: StepOutput) -> set[str]:
+    """The problems of a skipped step whose own loss is not finite; all of them where that cannot be told."""
+    problems = {problem for problem, _ in output.parts}
+    return {problem for problem, values in output.parts if not math.isfinite(float(values["loss"]))} or problems
 
 
 def _words(output: StepOutput) -> str:

@@ -18,7 +18,7 @@ from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.compiled_step import CompiledStep
-from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.schedule import learning_rate
 
 
@@ -100,15 +100,15 @@ class Gradients:
     """What one part of a step gives; a step's gradients and results are the sums over its parts.
 
     Attributes:
-        values: of the objective, dense, one for each of `variables`.
-        variables: those that the loss depends on.
+        values: of the objective, dense, one for each of the variables that it depends on.
+        reached: places of these variables among the model's trainable ones.
         results: float32 scalars ``loss``, ``mixture_loss`` and ``token_accuracy``, and the mixtures' loads
             ``load_encoder`` and ``load_decoder`` `[experts]`; where experts have a capacity also ``slots``, the choices
             of all tokens, and ``dropped_slots``, those that it had no room for.
     """
 
     values: list[tf.Tensor]
-    variables: list[tf.Variable]
+    reached: list[int]
     results: dict[str, tf.Tensor]
 
 
@@ -145,15 +145,15 @@ def part_gradients(
             extra = tf.add_n([m[0] for m in mixtures]) / parts
             objective = loss * weight + extra
         gradients = tape.gradient(objective, list(variables))
-    pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables) if g is not None]
+    found = {place: tf.convert_to_tensor(value) for place, value in enumerate(gradients) if value is not None}
     results = {"loss": loss, "mixture_loss": extra, "token_accuracy": hits / total}
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
         if load.shape[0]:
             results[name] = load
     for name in ("slots", "dropped_slots"):
-        if found := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
-            results[name] = tf.add_n(found)
-    return Gradients([g for g, _ in pairs], [v for _, v in pairs], results)
+        if counts := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
+            results[name] = tf.add_n(counts)
+    return Gradients(list(found.values()), list(found), results)
 
 
 def sum_over_parts(gradients: Gradients) -> Gradients:
@@ -163,11 +163,11 @@ def sum_over_parts(gradients: Gradients) -> Gradients:
         return gradients
     values = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients.values))
     results = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients.results)
-    return Gradients(values, gradients.variables, results)
+    return Gradients(values, gradients.reached, results)
 
 
 def update(
-    model: MultiModel, optimizer: Adam, gradients: Gradients, *, step: tf.Tensor, train_steps: int
+    model: MultiModel, optimizer: Optimizer, gradients: Gradients, *, step: tf.Tensor, train_steps: int
 ) -> dict[str, tf.Tensor]:
     """Applies a step's gradients, clipped by their norm; gives its results.
 
@@ -180,8 +180,9 @@ def update(
     """
     hparams, results = model.hparams, gradients.results
     rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
-    healthy = tf.math.is_finite(results["loss"] + results["mixture_loss"])
-    norm, updated = optimizer.apply(gradients.values, gradients.variables, rate, healthy=healthy)
+    healthy = tf.reduce_all(tf.math.is_finite(results["loss"] + results["mixture_loss"]))
+    variables = [model.trainable_variables[place].value for place in gradients.reached]
+    norm, updated = optimizer.apply(gradients.values, variables, rate, healthy=healthy)
     skipped = 1.0 - tf.cast(updated, tf.float32)
     return {**results, "gradient_norm": norm, "learning_rate": rate, "skipped": skipped}
 
@@ -193,7 +194,7 @@ def count_targets(task: Task, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 def make_train_step(
     model: MultiModel,
-    optimizer: Adam,
+    optimizer: Optimizer,
     strategy: tf.distribute.Strategy,
     task: Task,
     *,
@@ -217,11 +218,6 @@ def make_train_step(
         HParamsError: XLA shall compile a step for several devices.
     """
     replicas, static = strategy.num_replicas_in_sync, model.hparams.compute.compile == "xla"
-    if static and replicas > 1:
-        raise HParamsError(
-            f"hparam compute.compile=xla does not work with {replicas} devices; give --strategy=one_device or"
-            " compute.compile=none"
-        )
 
     def replica_step(batch, command, weight, step):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -229,7 +225,7 @@ def make_train_step(
         gradients = part_gradients(
             model,
             task,
-            {**_share(batch, task.problem.targets.padding, replica, replicas), "command": command},
+            {**replica_share(batch, task.problem.targets.padding, replica, replicas), "command": command},
             [variable.value for variable in model.trainable_variables],
             weight=weight,
             total=total,
@@ -244,15 +240,42 @@ def make_train_step(
             result = strategy.run(replica_step, args=(batch, command, weight, step))
         return {name: strategy.experimental_local_results(value)[0] for name, value in result.items()}
 
-    if static:
-        return CompiledStep(train_step)
-    signature = [
-        batch_signature(task.problem.inputs, task.problem.targets, model.hparams.modalities),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([], tf.float32),
-        tf.TensorSpec([], tf.int64),
-    ]
-    return tf.function(train_step, autograph=False, input_signature=signature)
+    return traced(train_step, model, strategy, task, scalars=(tf.int32, tf.float32, tf.int64))
+
+
+def traced(
+    function: Callable,
+    model: MultiModel,
+    strategy: tf.distribute.Strategy,
+    task: Task,
+    *,
+    scalars: Sequence[tf.DType],
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """A function of a batch and scalars, traced once for all batches of a pair of modalities, or for each static shape.
+
+    Args:
+        function: calls `strategy.run`.
+        model: gives the hyperparameters.
+        strategy: devices of the training.
+        task: gives the pair of modalities.
+        scalars: types of the arguments after the batch.
+
+    Raises:
+        HParamsError: XLA shall compile a step for several devices.
+    """
+    hparams = model.hparams
+    if hparams.compute.compile != "xla":
+        signature = batch_signature(task.problem.inputs, task.problem.targets, hparams.modalities)
+        signatures = [signature, *(tf.TensorSpec([], dtype) for dtype in scalars)]
+        return tf.function(function, autograph=False, input_signature=signatures)
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return CompiledStep(function, jit_compile=False)
+    if strategy.num_replicas_in_sync > 1:
+        raise HParamsError(
+            f"hparam compute.compile=xla does not work with {strategy.num_replicas_in_sync} devices; give"
+            " --strategy=one_device or compute.compile=none"
+        )
+    return CompiledStep(function)
 
 
 def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict]:
@@ -269,7 +292,7 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     return eval_step
 
 
-def _share(batch: Mapping[str, tf.Tensor], padding: int, replica, replicas: int) -> dict[str, tf.Tensor]:
+def replica_share(batch: Mapping[str, tf.Tensor], padding: int, replica, replicas: int) -> dict[str, tf.Tensor]:
     """The rows of one replica; replicas without rows of their own get filler rows, which `row_mask` marks."""
     if replicas == 1:
         return dict(batch)

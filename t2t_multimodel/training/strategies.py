@@ -1,4 +1,4 @@
-"""Where a training runs: one device, several that hold the same weights, or several processes of such devices."""
+"""Where a training runs: one device, several that hold the same weights, processes of such devices, or a TPU."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import os
 
 import tensorflow as tf
 
-from t2t_multimodel.errors import MultiModelError
+from t2t_multimodel.errors import HParamsError, MultiModelError
+from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.training.distribution.tpu import tpu_strategy
 
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
 
-def make_strategy(name: str = "auto", replicas: int = 0) -> tf.distribute.Strategy:
+def make_strategy(name: str = "auto", replicas: int = 0, tpu: str = "") -> tf.distribute.Strategy:
     """The devices of a training.
 
     Args:
         name: ``"one_device"``; ``"mirrored"``, several GPUs or, without GPUs, logical devices of the CPU;
             ``"multi_worker"``, the processes that the environment variable TF_CONFIG names, each with its GPUs or its
-            CPU (docs/distributed.md); ``"auto"``, processes where TF_CONFIG names several, else all GPUs, else one
-            device.
+            CPU (docs/distributed.md); ``"tpu"``; ``"auto"``, processes where TF_CONFIG names several, else all GPUs,
+            else one device.
         replicas: number of devices of this process; 0 takes all GPUs, or one device where there are none. For "auto"
             and "mirrored".
+        tpu: name or address of the TPU (`tpu_strategy`).
 
     Raises:
-        MultiModelError: an unknown name, fewer devices than asked for, or TF_CONFIG does not name processes.
+        MultiModelError: an unknown name, fewer devices than asked for, no TPU, or TF_CONFIG does not name processes.
 
     Example:
         train(config, strategy=make_strategy("mirrored", 2))
@@ -38,6 +41,8 @@ def make_strategy(name: str = "auto", replicas: int = 0) -> tf.distribute.Strate
                 "strategy multi_worker needs TF_CONFIG with the cluster's workers; set it and try again"
             )
         return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        return tpu_strategy(tpu)
     gpus = tf.config.list_physical_devices("GPU")
     wanted = 1 if name == "one_device" else replicas or max(len(gpus), 1)
     if wanted == 1:
@@ -48,6 +53,18 @@ def make_strategy(name: str = "auto", replicas: int = 0) -> tf.distribute.Strate
     if wanted > len(devices):
         raise MultiModelError(f"{wanted} replicas asked for, {len(devices)} devices found; lower --replicas")
     return tf.distribute.MirroredStrategy([device.name for device in devices[:wanted]])
+
+
+def check_strategy(name: str, hparams: HParams) -> None:
+    """Checks that a strategy can run steps of these hyperparameters.
+
+    Raises:
+        HParamsError: it cannot.
+    """
+    if name == "tpu" and hparams.compute.compile != "xla":
+        raise HParamsError(
+            f"strategy tpu cannot run compute.compile={hparams.compute.compile}; give compute.compile=xla"
+        )
 
 
 def _workers_of_environment() -> int:

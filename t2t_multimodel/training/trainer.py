@@ -7,7 +7,7 @@ import dataclasses
 import math
 import pathlib
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -31,17 +31,19 @@ from t2t_multimodel.runs.rounded_weights import has_rounded_weights
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.actions import Every, Report, Save
 from t2t_multimodel.training.controller import Action, Controller
+from t2t_multimodel.training.distribution.devices import LocalDevices
+from t2t_multimodel.training.distribution.joint_step import Part
+from t2t_multimodel.training.distribution.step_runner import StepRunner
+from t2t_multimodel.training.distribution.workers import StopTogether, Workers
 from t2t_multimodel.training.evaluation import Evaluator
 from t2t_multimodel.training.health import Health
-from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.processor import bfloat16_notice
-from t2t_multimodel.training.step import make_train_step
 from t2t_multimodel.training.stop import StopOnSignal, Stopped
-from t2t_multimodel.training.strategies import make_strategy
+from t2t_multimodel.training.strategies import check_strategy, make_strategy
 from t2t_multimodel.training.training_log import TrainingLog
 from t2t_multimodel.training.warm_start import warm_start
-from t2t_multimodel.training.workers import StopTogether, Workers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class TrainConfig:
         seed: of initialization, order and noise.
         strategy: one of `strategies.STRATEGIES`.
         replicas: devices of this process to train on; 0 takes all GPUs, else one device.
+        tpu: name or address of the TPU, for the strategy "tpu".
         strict: damaged records are fatal.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
     """
@@ -77,6 +80,7 @@ class TrainConfig:
     seed: int = 0
     strategy: str = "auto"
     replicas: int = 0
+    tpu: str = ""
     strict: bool = False
     warm_start_from: str = ""
 
@@ -123,7 +127,7 @@ def read_data(config: TrainConfig) -> RunData:
     return RunData(vocabulary=vocabulary, manifest=manifest, tasks=tasks, inputs=inputs)
 
 
-def build_model(manifest: Manifest, strategy: tf.distribute.Strategy) -> tuple[MultiModel, Adam]:
+def build_model(manifest: Manifest, strategy: tf.distribute.Strategy) -> tuple[MultiModel, Optimizer]:
     """The run's model and its optimizer, with initial values, on the devices of `strategy`."""
     with strategy.scope():
         model = manifest.make_model()
@@ -157,7 +161,7 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
     Raises:
         MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
     """
-    strategy = strategy or make_strategy(config.strategy, config.replicas)
+    strategy = strategy or _strategy_of(config)
     data = read_data(config)
     model, optimizer = build_model(data.manifest, strategy)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
@@ -183,6 +187,7 @@ class Trainer:
     Attributes:
         loss_weights: factor of each problem's loss.
         workers: the processes that train together.
+        runner: makes the steps.
 
     Example:
         trainer = make_trainer(config)
@@ -196,10 +201,10 @@ class Trainer:
         data: RunData,
         strategy: tf.distribute.Strategy,
         model: MultiModel,
-        optimizer: Adam,
+        optimizer: Optimizer,
     ):
         self.config, self.strategy, self.model, self.optimizer = config, strategy, model, optimizer
-        self.workers = Workers(strategy)
+        self.workers, self._devices = Workers(strategy), LocalDevices(strategy)
         self.manifest, self.tasks, self.inputs = data.manifest, data.tasks, data.inputs
         self._vocabulary = data.vocabulary
         examples = {name: source.examples for name, source in data.inputs.items()}
@@ -213,11 +218,21 @@ class Trainer:
             optimizer=optimizer.named_variables(),
             keep=config.keep_checkpoints,
         )
-        self.evaluator = Evaluator(model, config.data_dir, "dev", seed=config.seed, strict=config.strict)
+        self.evaluator = Evaluator(
+            model,
+            config.data_dir,
+            "dev",
+            seed=config.seed,
+            strict=config.strict,
+            devices=self._devices,
+            total=self.workers.total,
+        )
         self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
         self._controller, self._restored = Controller(self.train_step), 0
-        self._train_steps: dict[Hashable, Callable] = {}
-        self._batches: dict[str, Any] = {}
+        self.runner = StepRunner(
+            model, optimizer, strategy, self._devices, seed=config.seed, train_steps=config.train_steps
+        )
+        self._batches: dict[str, Iterator[tuple[int, Mapping[str, tf.Tensor]]]] = {}
 
     @property
     def step(self) -> int:
@@ -363,43 +378,38 @@ class Trainer:
         names = {name: class_names(config.data_dir, name) for name in classes}
         save_label_names(config.output_dir, {name: found for name, found in names.items() if found})
 
-    def train_step(self, step: int) -> tuple[str, Mapping[str, tf.Tensor]]:
-        """Trains one batch of the problem that the mixer chooses for `step`; gives its name and the step's values."""
-        name, number = self.mixer.choose(step)
-        if name not in self._batches:
-            self._batches[name] = self.inputs[name].train(number)
-        task = self.tasks[name]
-        values = self._step_of(task)(
-            next(self._batches[name]),
-            tf.constant(task.command, tf.int32),
-            tf.constant(self.loss_weights[name], tf.float32),
-            tf.constant(step, tf.int64),
-        )
+    def train_step(self, step: int) -> tuple[str, Mapping[str, Any]]:
+        """Trains what the mixer chooses for `step`; gives the problem's name and the step's values.
+
+        Where the parts of a step are of different problems, their names are joined by "+", and ``parts`` holds (name,
+        values) of each.
+        """
+        chosen = self.mixer.choose(step, self.runner.parts)
+        parts = [
+            Part(self.tasks[name], self.loss_weights[name], self._batch(name, number, self.runner.takes(place)))
+            for place, (name, number) in enumerate(chosen)
+        ]
+        values, of_parts = self.runner(parts, step)
+        name, number = chosen[0]
         if self.mixer.needs_losses and math.isfinite(loss := float(values["loss"])):
             self.mixer.observe(name, loss)
-        return name, {**values, "batch": number}
+        if not of_parts:
+            return name, {**values, "batch": number}
+        each = [(name, {**part, "batch": number}) for (name, number), part in zip(chosen, of_parts)]
+        return "+".join(dict.fromkeys(name for name, _ in chosen)), {**values, "batch": number, "parts": each}
 
-    def _step_of(self, task: Task) -> Callable[..., Mapping[str, tf.Tensor]]:
-        """The traced step of the tasks with this one's modality nets and batch signature."""
-        key = task.step_key(self.model.hparams.modalities)
-        if key not in self._train_steps:
-            self._train_steps[key] = make_train_step(
-                self.model,
-                self.optimizer,
-                self.strategy,
-                task,
-                seed=self.config.seed,
-                train_steps=self.config.train_steps,
-            )
-        return self._train_steps[key]
+    def _batch(self, name: str, number: int, wanted: bool) -> Mapping[str, tf.Tensor] | None:
+        """The batch `number` of a problem, which is read after those before it; None where another process reads it."""
+        if not wanted:
+            return None
+        if name not in self._batches:
+            self._batches[name] = enumerate(self.inputs[name].train(number), number)
+        return next(batch for found, batch in self._batches[name] if found == number)
 
     @property
     def traces(self) -> dict[tuple[str, str], int]:
         """How often train steps were traced for each pair of modality nets: once for each batch signature."""
-        counts: dict[tuple[str, str], int] = {}
-        for (pair, _), step in self._train_steps.items():
-            counts[pair] = counts.get(pair, 0) + step.experimental_get_tracing_count()
-        return counts
+        return self.runner.traces
 
     def save(self) -> str:
         """Writes a checkpoint of this step, unless another worker does; returns its path."""
@@ -455,7 +465,7 @@ def train(
             )
         )
     """
-    strategy = strategy or make_strategy(config.strategy, config.replicas)
+    strategy = strategy or _strategy_of(config)
     with _owned(config, strategy), StopOnSignal() as stop:
         try:
             with stop.at_once():
@@ -463,6 +473,11 @@ def train(
         except Stopped:
             stop.leave()
         return trainer._run(stop, actions)
+
+
+def _strategy_of(config: TrainConfig) -> tf.distribute.Strategy:
+    check_strategy(config.strategy, config.hparams)
+    return make_strategy(config.strategy, config.replicas, config.tpu)
 
 
 def _owned(config: TrainConfig, strategy: tf.distribute.Strategy) -> contextlib.AbstractContextManager[None]:

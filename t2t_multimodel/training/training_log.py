@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -66,9 +66,18 @@ class TrainingLog:
             problem: what it trained.
             result: what `make_train_step`'s step gives.
         """
+        self.add_parts(step, [(problem, result)])
+
+    def add_parts(self, step: int, parts: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Takes the values of a step that trained several problems; prints a line when it is time.
+
+        Args:
+            step: number of steps finished, this one included.
+            parts: each problem, and the values of its part.
+        """
         if self._quiet:
             return
-        self._pending.append((problem, result))
+        self._pending.extend(parts)
         if time.monotonic() - self._last_time >= self._seconds or step == self._train_steps:
             self.flush(step)
 

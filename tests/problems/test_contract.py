@@ -79,7 +79,7 @@ def generate(tmp_path):
 def test_from_raw_files_to_loss_and_metric(name, generate, bench):
     from t2t_multimodel.data.input.pipeline import ProblemInput
     from t2t_multimodel.runs.task import Task
-    from t2t_multimodel.training.evaluation import evaluate
+    from t2t_multimodel.training.evaluation import make_record, sum_scores
 
     data, meta = generate(name)
     train, dev = meta.splits["train"], meta.splits["dev"]
@@ -97,7 +97,8 @@ def test_from_raw_files_to_loss_and_metric(name, generate, bench):
     check_batch(problem, batch, bench.hparams)
     sums = step(batch, np.int32(task.command))
     assert math.isfinite(sums["nll"]) and sums["nll"] > 0 and sums["sequences"] == len(batch["targets"])
-    record = evaluate(task, inputs["dev"], step, baseline(problem, meta), step=0, split="dev")
+    totals = sum_scores(task, inputs["dev"].evaluate(), step, baseline(problem, meta))
+    record = make_record(task, totals, step=0, split="dev")
     assert record["examples"] == dev.examples and record["target_tokens"] == dev.target_tokens
     assert math.isfinite(record["loss"]) and record["baseline_loss"] > 0
     assert 0 <= record["token_accuracy"] <= 1

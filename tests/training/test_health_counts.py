@@ -9,6 +9,7 @@ from t2t_multimodel.training.controller import Controller
 from t2t_multimodel.training.health import Health
 from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.optimizers.muon import Muon
+from t2t_multimodel.training.optimizers.sgd import SGD
 
 
 def run(health, skipped, problems="ab"):
@@ -44,7 +45,19 @@ def test_one_problem_alone_ends_the_run_while_the_weights_serve_the_others():
     assert health.failure and not health.in_a_row and health.proven >= 54 and health.skipped.keys() == {"a"}
 
 
-@pytest.mark.parametrize("kind", [Adam, Muon])
+def test_of_a_step_of_several_problems_the_ill_one_is_counted():
+    def step(number):
+        ill = number > 3
+        parts = [("a", {"loss": 1.0}), ("b", {"loss": float("nan") if ill else 1.0})]
+        loss = float("nan") if ill else 1.0
+        return "a+b", {"loss": loss, "gradient_norm": loss, "skipped": float(ill), "batch": 0, "parts": parts}
+
+    health = Health(3)
+    assert Controller(step).run(100, [health]) < 12
+    assert health.failure and health.skipped.keys() == {"b"} and health.proven == 4
+
+
+@pytest.mark.parametrize("kind", [Adam, Muon, SGD])
 @pytest.mark.parametrize(("value", "healthy"), [(np.nan, True), (np.inf, True), (1.0, False)])
 def test_a_bad_update_changes_nothing(kind, value, healthy):
     variables = {"hidden": tf.Variable(tf.ones([4, 4])), "bias": tf.Variable(tf.ones([4]))}

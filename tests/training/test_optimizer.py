@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from t2t_multimodel.hparams.base import OptimizerHParams
 from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.sgd import SGD
 from t2t_multimodel.training.schedule import learning_rate
 
 
@@ -57,6 +58,15 @@ def test_a_variable_that_is_not_reached_keeps_value_and_moments():
     assert list(slots["updates"]) == [3, 0]
     adam.apply([tf.constant([1.0])], [b], tf.constant(0.1))
     assert b.numpy() == pytest.approx(0.9, abs=1e-4)  # its first update is bias-corrected as a first one
+
+
+def test_sgd_moves_against_the_clipped_gradient_and_keeps_counts_alone():
+    variable = tf.Variable([1.0, 2.0])
+    sgd = SGD({"v": variable}, OptimizerHParams(name="sgd", clip_norm=2.5))
+    norm, _ = sgd.apply([tf.constant([3.0, 4.0])], [variable], tf.constant(0.1))
+    assert norm == 5.0
+    np.testing.assert_allclose(variable.numpy(), [0.85, 1.8], rtol=1e-6)
+    assert {name: slot.numpy().tolist() for name, slot in sgd.named_variables().items()} == {"updates": [1.0]}
 
 
 def test_noam_follows_the_formula():

@@ -3,9 +3,10 @@
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.errors import MultiModelError
-from t2t_multimodel.training.strategies import make_strategy
-from t2t_multimodel.training.workers import Workers
+from t2t_multimodel.errors import HParamsError, MultiModelError
+from t2t_multimodel.hparams.base import ComputeHParams, HParams
+from t2t_multimodel.training.distribution.workers import Workers
+from t2t_multimodel.training.strategies import check_strategy, make_strategy
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,29 @@ def test_what_does_not_fit_is_one_line(monkeypatch, name, environment, message):
     with pytest.raises(MultiModelError, match=message) as raised:
         make_strategy(name)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("", "needs a TPU; give its name"),
+        ("local", "no TPU found at 'local'"),
+        ("grpc://127.0.0.1", "grpc://HOST:PORT"),
+        ("grpc://127.0.0.1:1", "no TPU found at 'grpc://127.0.0.1:1' .*refused"),
+    ],
+)
+def test_a_tpu_that_is_not_there_is_one_line(monkeypatch, address, message):
+    monkeypatch.setenv("TPU_NAME", address)
+    with pytest.raises(MultiModelError, match=message) as raised:
+        make_strategy("tpu")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_tpu_needs_the_static_step():
+    with pytest.raises(HParamsError, match="give compute[.]compile=xla"):
+        check_strategy("tpu", HParams())
+    check_strategy("tpu", HParams(compute=ComputeHParams(compile="xla")))
+    check_strategy("mirrored", HParams())
 
 
 @pytest.mark.parametrize("environment", ["", '{"cluster": {"worker": ["127.0.0.1:1"]}}'])

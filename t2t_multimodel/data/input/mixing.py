@@ -17,7 +17,8 @@ class ProblemMixer:
 
     Schemes: ``uniform``; ``proportional`` to examples^(1/temperature); ``weighted``; ``adaptive``, proportional to
     the moving average of each problem's loss. Tensor2Tensor 1.0.3 takes the averages as logits, which leaves almost no
-    steps to all but the worst problem.
+    steps to all but the worst problem. ``distributed``: the parts of a step train different problems, as far as there
+    are so many; which ones is drawn evenly.
 
     Args:
         problems: names, in the order of `batches` and `losses`.
@@ -36,14 +37,14 @@ class ProblemMixer:
 
     def _fixed_weights(self, examples: Mapping[str, int]) -> np.ndarray:
         scheme = self._mixing.scheme
-        if scheme in ("uniform", "adaptive"):
+        if scheme in ("uniform", "adaptive", "distributed"):
             return np.ones(len(self.problems))
         if scheme == "proportional":
             return np.array([examples[p] for p in self.problems], float) ** (1.0 / self._mixing.temperature)
         if scheme == "weighted":
             weights = parse_weights(self._mixing.weights, "mixing.weights", self.problems)
             return np.array([weights.get(p, 1.0) for p in self.problems])
-        raise HParamsError(f"mixing.scheme={scheme!r}; give uniform, proportional, weighted or adaptive")
+        raise HParamsError(f"mixing.scheme={scheme!r}; give uniform, proportional, weighted, adaptive or distributed")
 
     @property
     def needs_losses(self) -> bool:
@@ -55,16 +56,35 @@ class ProblemMixer:
         weights = self.losses if self.needs_losses else self._fixed
         return weights / weights.sum()
 
-    def choose(self, step: int) -> tuple[str, int]:
-        """The problem of `step` and the number of its next batch, which then counts as used."""
-        if len(self.problems) > 1:
-            rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, step])))
-            chosen = int(rng.choice(len(self.problems), p=self.probabilities()))
-        else:
-            chosen = 0
+    @property
+    def distributed(self) -> bool:
+        """Whether the parts of a step train different problems."""
+        return self._mixing.scheme == "distributed"
+
+    def choose(self, step: int, parts: int = 1) -> list[tuple[str, int]]:
+        """What the parts of `step` train: names of problems, and numbers of their batches, which then count as used.
+
+        Unless mixing is distributed, all parts train one problem.
+
+        Args:
+            step: number of the step.
+            parts: batches of a step.
+        """
+        return [(self.problems[chosen], self._next(chosen)) for chosen in self._draw(step, parts)]
+
+    def _draw(self, step: int, parts: int) -> list[int]:
+        count = len(self.problems)
+        if count == 1:
+            return [0] * parts
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, step])))
+        if self.distributed:
+            return np.resize(rng.permutation(count), parts).tolist()
+        return [int(rng.choice(count, p=self.probabilities()))] * parts
+
+    def _next(self, chosen: int) -> int:
         number = int(self.batches[chosen])
         self.batches[chosen] += 1
-        return self.problems[chosen], number
+        return number
 
     def observe(self, problem: str, loss: float) -> None:
         """Updates the moving average of a problem's loss (adaptive mixing)."""

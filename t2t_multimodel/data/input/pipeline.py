@@ -82,12 +82,15 @@ class ProblemInput:
         """Endless training batches from number `start` on."""
         return self._batches(self.plan.train_batch, start, np.iinfo(np.int64).max, augment=True)
 
-    def evaluate(self, max_batches: int | None = None) -> Iterator[dict[str, tf.Tensor]]:
-        """Each example once, or the first `max_batches` batches of a fixed shuffle."""
+    def evaluate(
+        self, max_batches: int | None = None, *, part: int = 0, parts: int = 1
+    ) -> Iterator[dict[str, tf.Tensor]]:
+        """Each example once, or the first `max_batches` batches of a fixed shuffle; of these one of `parts` parts."""
         batches = self.plan.eval_batches()
         if max_batches is not None and max_batches < len(batches):
             order = np.random.Generator(np.random.Philox(self._seed)).permutation(len(batches))
             batches = [batches[i] for i in order[:max_batches]]
+        batches = batches[part::parts]
         return self._batches(batches.__getitem__, 0, len(batches), augment=False)
 
     def rows(self, rows: np.ndarray) -> dict[str, tf.Tensor]:

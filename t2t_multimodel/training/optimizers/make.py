@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.training.optimizers.adam import Adam
+from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.optimizers.muon import Muon
+from t2t_multimodel.training.optimizers.sgd import SGD
 
-_KINDS = {"adam": Adam, "muon": Muon}
+_KINDS = {"adam": Adam, "muon": Muon, "sgd": SGD}
 
 
-def make_optimizer(variables: Mapping[str, tf.Variable], optimizer) -> Adam:
+def make_optimizer(variables: Mapping[str, tf.Variable], optimizer) -> Optimizer:
     """The optimizer of `optimizer.name`.
 
     Args:

@@ -36,6 +36,14 @@ def test_an_evaluation_visits_each_example_once(mini_data, tiny_hparams):
         assert sum(len(batch["targets"]) for batch in source.evaluate()) == source.examples == 24
 
 
+def test_the_parts_of_an_evaluation_make_the_whole(mini_data, tiny_hparams):
+    source = inputs("mini_parsing", mini_data, tiny_hparams.override("batching.batch_tokens=64"), "dev")
+    whole = [batch["targets"].numpy().tolist() for batch in source.evaluate(5)]
+    parts = [[batch["targets"].numpy().tolist() for batch in source.evaluate(5, part=i, parts=3)] for i in range(3)]
+    assert [len(part) for part in parts] == [2, 2, 1]
+    assert [parts[n % 3][n // 3] for n in range(5)] == whole
+
+
 def test_text_ends_with_the_end_id_and_is_padded_with_zero(mini_data, tiny_hparams):
     batch = as_arrays(next(inputs("mini_parsing", mini_data, tiny_hparams).train()))
     for ids in (batch["inputs"], batch["targets"]):

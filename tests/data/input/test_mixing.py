@@ -15,7 +15,7 @@ def mixer(seed=0, **values):
 
 
 def draws(m, start, stop):
-    return [m.choose(step) for step in range(start, stop)]
+    return [chosen for step in range(start, stop) for chosen in m.choose(step)]
 
 
 def test_a_restored_mixer_continues_as_if_never_stopped():
@@ -67,6 +67,27 @@ def test_adaptive_prefers_the_problem_with_the_higher_loss():
     restored = mixer(scheme="adaptive", decay=0.5)
     restored.restore(m.state())
     assert restored.probabilities() == pytest.approx(m.probabilities())
+
+
+def test_distributed_parts_are_different_problems_drawn_evenly():
+    m = mixer(scheme="distributed")
+    steps = [m.choose(step, 2) for step in range(600)]
+    assert all(first != second for (first, _), (second, _) in steps)
+    counts = Counter(name for step in steps for name, _ in step)
+    assert all(350 < counts[name] < 450 for name in NAMES)
+    for name in NAMES:
+        numbers = [number for step in steps for problem, number in step if problem == name]
+        assert numbers == list(range(len(numbers)))
+    assert len({name for name, _ in mixer(scheme="distributed").choose(0, 5)}) == 3
+
+
+def test_parts_are_batches_of_one_problem_unless_distributed():
+    m = mixer()
+    for step in range(20):
+        (name, number), *others = m.choose(step, 3)
+        assert others == [(name, number + 1), (name, number + 2)]
+    single = mixer()
+    assert [m2 for m2, _ in draws(single, 0, 20)] == [mixer().choose(step, 3)[0][0] for step in range(20)]
 
 
 def test_unknown_scheme_lists_the_known():

@@ -6,6 +6,7 @@ import contextlib
 import signal
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel.errors import TrainingError
@@ -41,19 +42,20 @@ class Workers:
         """Whether there is one process only."""
         return self.count == 1
 
-    def total(self, value: float) -> float:
-        """The sum of a number that each process gives; all wait for it.
+    def total(self, value: float | np.ndarray) -> np.ndarray:
+        """The sum of what each process gives, float64; all wait for it.
 
         Args:
-            value: of this process.
+            value: of this process, a number or an array.
         """
+        value = np.asarray(value, np.float64)
         if self.alone:
             return value
-        per_replica = self._strategy.run(self._constant, args=(tf.constant(value, tf.float64),))
-        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
-        return float(total) * self.count / self._strategy.num_replicas_in_sync
+        per_replica = self._strategy.run(self._constant, args=(tf.constant(value),))
+        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None).numpy()
+        return total * self.count / self._strategy.num_replicas_in_sync
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False)
     def _constant(self, value: tf.Tensor) -> tf.Tensor:
         return tf.identity(value)
 

@@ -1,0 +1,1 @@
+"""Steps of several parts, and the devices that they run on."""

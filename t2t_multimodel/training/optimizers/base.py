@@ -1,0 +1,98 @@
+"""What all optimizers have in common: clipping by the global norm, weight decay, counts of updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+
+class Optimizer:
+    """An optimizer with global-norm clipping and decoupled weight decay; a subclass says how a variable moves.
+
+    A step updates only the variables that have a gradient. The others (e.g. another problem's modality net) keep their
+    values and slots.
+
+    Args:
+        variables: trainable variables by name. Create the optimizer within the strategy's scope.
+        optimizer: hparams group.
+
+    Call `apply` within a replica context; every replica applies the same summed gradients.
+    """
+
+    def __init__(self, variables: Mapping[str, tf.Variable], optimizer):
+        self._variables = dict(variables)
+        self._hparams = optimizer
+        self._position = {variable.ref(): i for i, variable in enumerate(self._variables.values())}
+        self._updates = tf.Variable(
+            tf.zeros([len(self._variables)]),
+            trainable=False,
+            name="updates",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    @staticmethod
+    def _slot(variable: tf.Variable) -> tf.Variable:
+        return tf.Variable(
+            tf.zeros(variable.shape, variable.dtype),
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+
+    def named_variables(self) -> dict[str, tf.Variable]:
+        """State by name, as checkpoints keep it; the vector of update counts follows the order of the variables."""
+        return {"updates": self._updates}
+
+    def apply(
+        self,
+        gradients: Sequence[tf.Tensor],
+        variables: Sequence[tf.Variable],
+        learning_rate: tf.Tensor,
+        *,
+        healthy: tf.Tensor | bool = True,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Clips `gradients` by their global norm and updates `variables`.
+
+        Args:
+            gradients: summed over replicas, one for each variable, dense.
+            variables: a subset of the optimizer's variables.
+            learning_rate: float32 scalar.
+            healthy: bool scalar; where it is False, or the norm is not finite, nothing is updated.
+
+        Returns:
+            the global norm before clipping, and whether the update was made.
+        """
+        norm = tf.linalg.global_norm(gradients)
+        healthy = tf.logical_and(healthy, tf.math.is_finite(norm))
+
+        def update():
+            self._clip_and_update(gradients, variables, learning_rate, norm)
+            return True
+
+        return norm, tf.cond(healthy, update, lambda: False)
+
+    def _clip_and_update(self, gradients, variables, learning_rate, norm):
+        if self._hparams.clip_norm:
+            scale = self._hparams.clip_norm / tf.maximum(norm, self._hparams.clip_norm)
+            gradients = [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
+        positions = [self._position[variable.ref()] for variable in variables]
+        updated = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
+        counts = self._updates.read_value() + updated
+        tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
+        decay = self._hparams.weight_decay
+        for variable in variables:
+            if decay and variable.shape.rank > 1:
+                tf.raw_ops.AssignSubVariableOp(
+                    resource=variable.handle, value=learning_rate * decay * tf.convert_to_tensor(variable)
+                )
+        self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
+
+    def _update(self, updates: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
+        """Updates variables.
+
+        Args:
+            updates: (position, gradient, variable) of each.
+            learning_rate: float32 scalar.
+            counts: float32 `[variables]`, how often each was updated, this update included.
+        """
+        raise NotImplementedError

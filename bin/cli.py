@@ -65,7 +65,11 @@ def run_main(main: Callable[[Sequence[str]], object]) -> None:
         print(_help(main))
         return
     process.prepare()
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    try:
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    except SystemExit as leaving:
+        process.leave(leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None))
+        raise
 
 
 def _parse_flags(argv: Sequence[str]) -> Sequence[str]:

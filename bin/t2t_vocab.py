@@ -8,6 +8,7 @@ from absl import flags
 
 from t2t_multimodel import paths
 from t2t_multimodel.bin import cli
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import MultiModelError
 
 FLAGS = flags.FLAGS
@@ -45,7 +46,7 @@ def main(_) -> None:
         return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):
         raise MultiModelError("there is no vocabulary to work on; give --data_dir=FOLDER or --subwords_file=FILE")
-    if FLAGS.data_dir and not pathlib.Path(FLAGS.data_dir).is_dir():
+    if FLAGS.data_dir and not storage.at(FLAGS.data_dir).is_dir():
         raise MultiModelError(f"--data_dir={FLAGS.data_dir} is not a folder; name the one that holds the vocabulary")
     vocabulary = vocabulary_tools.open_vocabulary(FLAGS.data_dir or FLAGS.subwords_file)
     if FLAGS.action == "inspect":

@@ -17,6 +17,10 @@ class PathError(MultiModelError):
     """A path that the user gave cannot be read or written."""
 
 
+class StorageError(MultiModelError):
+    """An object store (``gs://``, ``s3://``) cannot be reached, refuses, or has no such bucket."""
+
+
 class UserModuleError(MultiModelError):
     """A module of ``--t2t_usr_dir`` cannot be imported."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from t2t_multimodel.errors import PathError
 
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://")
+_STORE = re.compile(r"(gs|s3)://[^/]+")
 
 _CURES = {
     errno.ENOENT: "check the path",
@@ -52,6 +53,24 @@ def resolve(path: str | os.PathLike) -> str:
     return expanded
 
 
+def is_remote(path: str | os.PathLike) -> bool:
+    """Whether a path is in an object store: ``gs://bucket/...`` or ``s3://bucket/...``.
+
+    Raises:
+        PathError: an address of another kind, or without a bucket.
+
+    Example:
+        >>> is_remote("s3://bucket/data"), is_remote("data")
+        (True, False)
+    """
+    text = os.fspath(path)
+    if isinstance(text, bytes) or not _URL.match(text):
+        return False
+    if not _STORE.match(text):
+        raise PathError(f"{text}: addresses of this kind are not read; give gs://BUCKET/..., s3://BUCKET/... or a path")
+    return True
+
+
 def resolve_each(
     folders: str | os.PathLike | Mapping[str, str | os.PathLike] | None,
 ) -> str | dict[str, str] | None:
@@ -68,7 +87,7 @@ def check_input_file(path: str | os.PathLike, name: str) -> None:
         path: the file.
         name: what the user gave it by, e.g. ``"--decode_from_file"``.
     """
-    if _is_url(path):
+    if is_remote(path):
         return
     if os.path.isdir(path):
         raise PathError(f"{name}={path} cannot be read (it is a folder); give the path of a file")
@@ -83,7 +102,7 @@ def check_input_folder(path: str | os.PathLike, name: str) -> None:
 
     A missing folder is no error here: whoever reads it knows which command makes it.
     """
-    if _is_url(path):
+    if is_remote(path):
         return
     found = _nearest(path)
     if not found.is_dir():
@@ -94,7 +113,7 @@ def check_input_folder(path: str | os.PathLike, name: str) -> None:
 
 def check_output_folder(path: str | os.PathLike, name: str) -> None:
     """Raises a PathError where a folder can neither be written nor be made; makes nothing."""
-    if _is_url(path):
+    if is_remote(path):
         return
     found = _nearest(path)
     if not found.is_dir():
@@ -111,7 +130,7 @@ def check_output_file(path: str | os.PathLike, name: str, *, makes_folder: bool 
         name: what the user gave it by, e.g. ``"--decode_to_file"``.
         makes_folder: whoever writes the file also makes its folder; otherwise the folder must exist.
     """
-    if _is_url(path):
+    if is_remote(path):
         return
     file = pathlib.Path(path)
     if file.is_dir():
@@ -134,10 +153,6 @@ def describe_os_error(error: OSError) -> str:
     names = " to ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     cure = _CURES.get(error.errno, "check the path and the disk, and run again")
     return f"{names}: {cause}; {cure}" if names else f"{cause}; {cure}"
-
-
-def _is_url(path: str | os.PathLike) -> bool:
-    return bool(_URL.match(os.fspath(path)))
 
 
 def _nearest(path: str | os.PathLike) -> pathlib.Path:

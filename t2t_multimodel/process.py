@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import os
+import sys
 
 # Parameters of glibc's mallopt(3).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
@@ -46,3 +49,21 @@ def use_onednn() -> None:
     docs/performance.md.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def leave(status: int) -> None:
+    """Ends the process at once where the plug-in of ``s3://`` was loaded, which aborts in an ordinary exit.
+
+    What was registered to be done at the exit is done, and standard streams are flushed. Without the plug-in nothing is
+    done. Call it last in a script of your own that reads or writes ``s3://``.
+
+    Args:
+        status: of the process.
+    """
+    if "tensorflow_io" not in sys.modules:
+        return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(status)

@@ -30,6 +30,7 @@ FLOORS = [
     [
         "data.vocabulary",
         "data.storage",
+        "data.remote",
         "data.console",
         "data.notices",
         "data.text_lines",

@@ -11,6 +11,7 @@ TITLES = {
     "HParamsError": "Hyperparameters",
     "UnknownNameError": "Names",
     "PathError": "Paths",
+    "StorageError": "Object storage",
     "UserModuleError": "Your own modules",
     "SourceError": "Raw corpora",
     "BadExampleError": "Single examples",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterable
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.metadata import Metadata, metadata_path
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records.index import RecordIndex
@@ -32,7 +33,7 @@ def data_vocabulary(data_dir: str | pathlib.Path, problems: Iterable[Problem]) -
         DataError: the folder does not exist.
         VocabularyError: there is no vocabulary, or a problem's shards were made with another one.
     """
-    if not pathlib.Path(data_dir).is_dir():
+    if not storage.at(data_dir).is_dir():
         raise DataError(f"--data_dir={data_dir} is not a folder; run t2t-datagen, or t2t-trainer --generate_data")
     with_text = [problem for problem in problems if problem.uses_vocabulary]
     if not with_text:
@@ -63,6 +64,6 @@ def has_examples(data_dir: str | pathlib.Path, problem: Problem, split: str) -> 
     metadata = read_metadata(data_dir, problem.name)
     if metadata is not None and split in metadata.splits:
         return metadata.splits[split].examples > 0
-    if not any(pathlib.Path(data_dir).glob(f"{problem.name}-{split}-*-of-*")):
+    if not any(storage.at(data_dir).glob(f"{problem.name}-{split}-*-of-*")):
         return False
     return len(RecordIndex.load_or_build(data_dir, problem.name, split, sides=problem.record_sides)) > 0

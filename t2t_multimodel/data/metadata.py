@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from t2t_multimodel.data.storage import sha256, write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import DataError
 
 VERSION = 1
@@ -114,7 +114,7 @@ class Metadata:
         histogram = json.dumps(fields.pop("target_histogram"))  # on one line, because it is long
         text = json.dumps(fields, indent=1, ensure_ascii=False).removesuffix("\n}")
         text += f',\n "target_histogram": {histogram}\n}}\n'
-        write_atomically(metadata_path(data_dir, self.problem), text.encode("utf-8"))
+        storage.write_atomically(metadata_path(data_dir, self.problem), text.encode("utf-8"))
 
     @classmethod
     def load(cls, data_dir: str | os.PathLike, problem: str) -> Metadata:
@@ -137,9 +137,9 @@ class Metadata:
             raise DataError(f"{path} is damaged ({error!r}); generate the data again") from error
 
 
-def metadata_path(data_dir: str | os.PathLike, problem: str) -> pathlib.Path:
+def metadata_path(data_dir: str | os.PathLike, problem: str) -> storage.AnyPath:
     """Path of a problem's metadata."""
-    return pathlib.Path(data_dir) / f"{problem}.json"
+    return storage.at(data_dir) / f"{problem}.json"
 
 
 def source_files(folder: pathlib.Path | None) -> list[dict[str, Any]]:
@@ -152,7 +152,7 @@ def source_files(folder: pathlib.Path | None) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {"name": path.relative_to(folder).as_posix(), "size": stat.st_size}
         if stat.st_size <= budget:
             budget -= stat.st_size
-            entry["sha256"] = sha256(path)
+            entry["sha256"] = storage.sha256(path)
         else:
             entry["modified"] = int(stat.st_mtime)
         listed.append(entry)

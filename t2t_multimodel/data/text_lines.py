@@ -8,9 +8,9 @@ its number.
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Iterable, Iterator
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import BadExampleError
 
 _MARK = b"\xef\xbb\xbf"
@@ -116,6 +116,6 @@ def read_lines(path: str | os.PathLike) -> list[str | InvalidUtf8Error]:
         lines = read_lines("inputs.txt")
         ```
     """
-    data = pathlib.Path(path).read_bytes()
+    data = storage.at(path).read_bytes()
     end = b"\n" if b"\n" in data else b"\r"
     return list(decode_lines(data.removesuffix(end).split(end)))

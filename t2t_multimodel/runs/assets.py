@@ -6,7 +6,7 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.load import SUBWORDS_FILE, AnyVocabulary, load_vocabulary
 from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import JSON_FILE, MODEL_FILE
@@ -25,7 +25,7 @@ def save_vocabulary(output_dir: str | pathlib.Path, vocabulary: AnyVocabulary, d
     """
     names = (SUBWORDS_FILE,) if isinstance(vocabulary, T2TSubwordVocabulary) else (MODEL_FILE, JSON_FILE)
     for name in names:
-        write_atomically(pathlib.Path(output_dir) / name, (pathlib.Path(data_dir) / name).read_bytes())
+        storage.write_atomically(storage.at(output_dir) / name, (storage.at(data_dir) / name).read_bytes())
 
 
 def run_vocabulary(output_dir: str | pathlib.Path, fingerprint: str) -> AnyVocabulary | None:
@@ -40,7 +40,7 @@ def run_vocabulary(output_dir: str | pathlib.Path, fingerprint: str) -> AnyVocab
     """
     if not fingerprint:
         return None
-    folder = pathlib.Path(output_dir)
+    folder = storage.at(output_dir)
     cure = "copy the vocabulary's files from the --data_dir that the model was trained with"
     if not any((folder / name).is_file() for name in (JSON_FILE, SUBWORDS_FILE)):
         raise VocabularyError(f"{folder} has no {MODEL_FILE} and {JSON_FILE}; {cure}")
@@ -61,7 +61,7 @@ def save_label_names(output_dir: str | pathlib.Path, names: Mapping[str, Sequenc
     """
     merged = {**load_label_names(output_dir), **{problem: list(listed) for problem, listed in names.items()}}
     text = json.dumps(merged, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    write_atomically(pathlib.Path(output_dir) / LABEL_NAMES_FILE, text.encode("utf-8"))
+    storage.write_atomically(storage.at(output_dir) / LABEL_NAMES_FILE, text.encode("utf-8"))
 
 
 def load_label_names(output_dir: str | pathlib.Path) -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def load_label_names(output_dir: str | pathlib.Path) -> dict[str, list[str]]:
     Raises:
         CheckpointError: the file is damaged.
     """
-    path = pathlib.Path(output_dir) / LABEL_NAMES_FILE
+    path = storage.at(output_dir) / LABEL_NAMES_FILE
     if not path.exists():
         return {}
     try:

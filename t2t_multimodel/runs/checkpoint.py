@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import tensorflow as tf
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 from t2t_multimodel.runs import checkpoint_files as files
@@ -56,7 +56,7 @@ def _newest(output_dir: str | os.PathLike, read: Callable[[str], Result]) -> Res
             faults.append(str(error).partition(";")[0])
             continue
         for line in faults:
-            print_warning(f"{line}; {pathlib.Path(path).name} is used")
+            print_warning(f"{line}; {storage.at(path).name} is used")
         return result
     raise CheckpointError(
         f"{faults[0]}, and no older checkpoint is whole; restore its files, or train into a new --output_dir"
@@ -88,7 +88,7 @@ class Checkpointer:
         optimizer: Mapping[str, tf.Variable] | None = None,
         keep: int = 20,
     ):
-        self._output_dir, self._keep = pathlib.Path(output_dir), keep
+        self._output_dir, self._keep = storage.at(output_dir), keep
         self._model, self._optimizer = dict(model), dict(optimizer or {})
         self._state = tf.Variable("{}", dtype=tf.string, trainable=False, name="loop_state")
         parts = {"model": self._model, "loop_state": self._state}
@@ -136,7 +136,7 @@ class Checkpointer:
         Raises:
             CheckpointError: none exists, is whole and finite, or it does not fit the variables.
         """
-        if path is None or os.path.isdir(path):
+        if path is None or storage.at(path).is_dir():
             return _newest(path or self._output_dir, self._read)
         return self._read(files.resolve(path))
 
@@ -154,10 +154,12 @@ class Checkpointer:
             status.expect_partial()
             state = json.loads(self._state.numpy())
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError, tf.errors.NotFoundError) as error:
+            storage.check_store(path)
             raise DamagedCheckpointError(
                 f"checkpoint {path} is damaged ({files.first_line(error)}); restore its files or give another one"
             ) from error
         except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+            storage.check_store(path)
             raise CheckpointError(
                 f"checkpoint {path} does not fit this model ({files.first_line(error)});"
                 " give the hparams and problems it was trained with, or a new --output_dir"

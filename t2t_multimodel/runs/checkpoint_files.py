@@ -12,12 +12,11 @@ import json
 import os
 import pathlib
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import CheckpointError
 
 PREFIX = "ckpt"
@@ -31,7 +30,7 @@ _LEFTOVER = re.compile(
 
 def steps(output_dir: str | os.PathLike) -> list[int]:
     """Steps that were saved, rising, whether all their files are whole or not; saves that never ended do not count."""
-    folder = pathlib.Path(output_dir)
+    folder = storage.at(output_dir)
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     found = {int(match[2]) for name in names if (match := _FILE.fullmatch(name))}
     return sorted(step for step in found if not _broken_off(f"{PREFIX}-{step}", names))
@@ -40,7 +39,7 @@ def steps(output_dir: str | os.PathLike) -> list[int]:
 def named_step(output_dir: str | os.PathLike) -> int | None:
     """The step that TensorFlow's file `checkpoint` names as the newest, or None."""
     try:
-        match = _NAMED.search((pathlib.Path(output_dir) / "checkpoint").read_text(encoding="utf-8"))
+        match = _NAMED.search((storage.at(output_dir) / "checkpoint").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
     return int(match[1]) if match else None
@@ -55,7 +54,7 @@ def name_newest(output_dir: str | os.PathLike, kept: Sequence[int]) -> None:
     """
     lines = [f'model_checkpoint_path: "{PREFIX}-{kept[-1]}"']
     lines += [f'all_model_checkpoint_paths: "{PREFIX}-{step}"' for step in kept]
-    write_atomically(pathlib.Path(output_dir) / "checkpoint", ("\n".join(lines) + "\n").encode())
+    storage.write_atomically(storage.at(output_dir) / "checkpoint", ("\n".join(lines) + "\n").encode())
 
 
 def _broken_off(name: str, names: set[str]) -> bool:
@@ -65,7 +64,7 @@ def _broken_off(name: str, names: set[str]) -> bool:
 
 def path_of(output_dir: str | os.PathLike, step: int) -> str:
     """The path of a step's checkpoint as TensorFlow takes it, without an ending."""
-    return str(pathlib.Path(output_dir) / f"{PREFIX}-{step}")
+    return str(storage.at(output_dir) / f"{PREFIX}-{step}")
 
 
 def fault(path: str) -> str | None:
@@ -77,7 +76,7 @@ def fault(path: str) -> str | None:
     Example:
         fault("runs/mini/ckpt-100")  # "ckpt-100.index is missing"
     """
-    index, marker = pathlib.Path(f"{path}.index"), pathlib.Path(f"{path}.done")
+    index, marker = storage.at(f"{path}.index"), storage.at(f"{path}.done")
     if not index.exists():
         return f"{index.name} is missing"
     if not marker.exists():
@@ -96,30 +95,30 @@ def fault(path: str) -> str | None:
 @contextlib.contextmanager
 def saving(path: str) -> Iterator[None]:
     """Within the block a checkpoint is written; it counts once the block has ended without an error."""
-    pathlib.Path(f"{path}.saving").touch()
-    pathlib.Path(f"{path}.done").unlink(missing_ok=True)
+    storage.at(f"{path}.saving").touch()
+    storage.at(f"{path}.done").unlink(missing_ok=True)
     yield
     files = [file for file in _files(path) if not file.name.endswith(".done")]
     for file in files:
         _sync(file)
     sizes = {file.name: file.stat().st_size for file in files}
-    write_atomically(f"{path}.done", json.dumps({"bytes": sizes}).encode())
-    _sync(pathlib.Path(path).parent)
-    pathlib.Path(f"{path}.saving").unlink(missing_ok=True)
+    storage.write_atomically(f"{path}.done", json.dumps({"bytes": sizes}).encode())
+    _sync(storage.at(path).parent)
+    storage.at(f"{path}.saving").unlink(missing_ok=True)
 
 
 def remove(path: str) -> None:
     """Removes a checkpoint; a removal that is broken off ends at the next `clear_leftovers`."""
-    pathlib.Path(f"{path}.saving").touch()
-    pathlib.Path(f"{path}.done").unlink(missing_ok=True)
+    storage.at(f"{path}.saving").touch()
+    storage.at(f"{path}.done").unlink(missing_ok=True)
     for file in _files(path):
         file.unlink(missing_ok=True)
-    pathlib.Path(f"{path}.saving").unlink(missing_ok=True)
+    storage.at(f"{path}.saving").unlink(missing_ok=True)
 
 
 def set_aside(path: str) -> str:
     """Renames a checkpoint to `bad-ckpt-N`, which nobody restores by itself; returns the new path."""
-    folder, name = pathlib.Path(path).parent, pathlib.Path(path).name
+    folder, name = storage.at(path).parent, storage.at(path).name
     for file in _files(path):
         file.replace(folder / f"bad-{file.name}")
     return str(folder / f"bad-{name}")
@@ -127,10 +126,10 @@ def set_aside(path: str) -> str:
 
 def clear_leftovers(output_dir: str | os.PathLike) -> None:
     """Removes what broken saves and removals left behind; call it where no other trainer writes."""
-    folder = pathlib.Path(output_dir)
+    folder = storage.at(output_dir)
     for path in list(folder.iterdir()):
         if _LEFTOVER.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            storage.remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for path in folder.glob(f"{PREFIX}-*.saving"):
         if path.with_suffix(".done").exists():
             path.unlink(missing_ok=True)
@@ -149,7 +148,7 @@ def resolve(path: str | os.PathLike) -> str:
     """
     prefix = _ENDING.sub("", os.fspath(path))
     if not _files(prefix):
-        folder = pathlib.Path(prefix).parent
+        folder = storage.at(prefix).parent
         found = steps(folder)
         near = f"{folder} has {', '.join(f'{PREFIX}-{step}' for step in found[-5:])}" if found else "check the path"
         raise CheckpointError(f"there is no checkpoint {prefix}; {near}")
@@ -160,18 +159,20 @@ def resolve(path: str | os.PathLike) -> str:
     return prefix
 
 
-def _files(path: str) -> list[pathlib.Path]:
-    folder, name = pathlib.Path(path).parent, pathlib.Path(path).name
+def _files(path: str) -> list[storage.AnyPath]:
+    folder, name = storage.at(path).parent, storage.at(path).name
     if not folder.is_dir():
         return []
     return [file for file in folder.iterdir() if file.name.startswith(f"{name}.") and _ENDING.search(file.name)]
 
 
-def _size(path: pathlib.Path) -> int | None:
+def _size(path: storage.AnyPath) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
-def _sync(path: pathlib.Path) -> None:
+def _sync(path: storage.AnyPath) -> None:
+    if not isinstance(path, pathlib.Path):  # an object is written when its write returns
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -10,8 +10,10 @@ import pathlib
 import socket
 from collections.abc import Iterator
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import TrainingError
+from t2t_multimodel.runs.remote_lock import remote_lock
 
 FILE = "train.lock"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -22,7 +24,7 @@ def run_lock(output_dir: str | os.PathLike) -> Iterator[None]:
     """Holds the lock of a run folder within the block; makes the folder where it is missing.
 
     The kernel frees the lock when the process ends, however it ends. Where a file system has no locks, a warning says
-    so and the block runs without one.
+    so and the block runs without one. For a folder in an object store see `remote_lock`.
 
     Args:
         output_dir: the run folder.
@@ -34,8 +36,12 @@ def run_lock(output_dir: str | os.PathLike) -> Iterator[None]:
         with run_lock("runs/mini"):
             ...
     """
-    folder = pathlib.Path(output_dir)
+    folder = storage.at(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    if not isinstance(folder, pathlib.Path):
+        with remote_lock(folder / FILE):
+            yield
+        return
     with open(folder / FILE, "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,8 +10,8 @@ import random
 from collections.abc import Iterable, Iterator
 
 from t2t_multimodel import registry
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.problem import Problem
-from t2t_multimodel.data.storage import write_atomically
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import CheckpointError, HParamsError, VocabularyError
 from t2t_multimodel.hparams.base import HParams
@@ -49,7 +49,7 @@ class Manifest:
         Raises:
             CheckpointError: it is missing, damaged or of another version.
         """
-        path = pathlib.Path(output_dir) / FILE
+        path = storage.at(output_dir) / FILE
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             version = data.pop("version")
@@ -70,7 +70,7 @@ class Manifest:
     def save(self, output_dir: str | pathlib.Path) -> None:
         """Writes the manifest atomically."""
         data = {**vars(self), "version": _VERSION, "hparams": json.loads(self.hparams.to_json())}
-        write_atomically(pathlib.Path(output_dir) / FILE, json.dumps(data, indent=1, sort_keys=True).encode())
+        storage.write_atomically(storage.at(output_dir) / FILE, json.dumps(data, indent=1, sort_keys=True).encode())
 
     def tasks(self, names: Iterable[str]) -> list[Task]:
         """Tasks of the named problems.

@@ -10,15 +10,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from t2t_multimodel import metrics
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 
 METRICS_FILE = "metrics.jsonl"
 
 
 def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Appends records to `metrics.jsonl`, one JSON object a line, in one write; what is not finite is null."""
+    """Appends records to `metrics.jsonl`, one JSON object a line, in one write; what is not finite is null.
+
+    In an object store the file is written whole each time.
+    """
     text = "".join(json.dumps(_finite(dict(record)), allow_nan=False) + "\n" for record in records)
-    with open(pathlib.Path(output_dir) / METRICS_FILE, "a+b") as file:
+    path = storage.at(output_dir) / METRICS_FILE
+    if not isinstance(path, pathlib.Path):  # an object cannot grow
+        before = path.read_bytes() if path.exists() else b""
+        newline = b"" if before.endswith(b"\n") or not before else b"\n"
+        path.write_bytes(before + newline + text.encode())
+        return
+    with open(path, "a+b") as file:
         if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
             text = "\n" + text  # a line that a crash cut must not swallow the next
         file.write(text.encode())
@@ -37,7 +46,7 @@ def _finite(value: Any) -> Any:
 
 def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
     """All whole records of `metrics.jsonl`; a line cut by a crash is left out."""
-    path = pathlib.Path(output_dir) / METRICS_FILE
+    path = storage.at(output_dir) / METRICS_FILE
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
@@ -53,7 +62,7 @@ def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
     kept = [record for record in records if record["step"] <= step]
     if len(kept) != len(records):
         text = "".join(json.dumps(_finite(record), allow_nan=False) + "\n" for record in kept)
-        write_atomically(pathlib.Path(output_dir) / METRICS_FILE, text.encode())
+        storage.write_atomically(storage.at(output_dir) / METRICS_FILE, text.encode())
 
 
 _COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")

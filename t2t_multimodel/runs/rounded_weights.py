@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import pathlib
 import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 
 FILE = "weights.npz"
@@ -20,7 +19,7 @@ _STEP = "step"
 
 def has_rounded_weights(output_dir: str | os.PathLike) -> bool:
     """Whether the folder holds rounded weights."""
-    return (pathlib.Path(output_dir) / FILE).exists()
+    return (storage.at(output_dir) / FILE).exists()
 
 
 def save_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[str, tf.Variable], step: int) -> None:
@@ -37,7 +36,7 @@ def save_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[str, 
     arrays = {name: _rounded(name, variable.numpy()) for name, variable in variables.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{_STEP: np.int64(step)}, **arrays)
-    write_atomically(pathlib.Path(output_dir) / FILE, buffer.getvalue())
+    storage.write_atomically(storage.at(output_dir) / FILE, buffer.getvalue())
 
 
 def restore_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[str, tf.Variable]) -> int:
@@ -50,9 +49,9 @@ def restore_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[st
     Raises:
         CheckpointError: the file is damaged, or does not fit the variables.
     """
-    path = pathlib.Path(output_dir) / FILE
+    path = storage.at(output_dir) / FILE
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with storage.open_to_read(path) as file, np.load(file, allow_pickle=False) as stored:
             step, arrays = int(stored[_STEP]), {name: stored[name] for name in stored.files if name != _STEP}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise DamagedCheckpointError(f"{path} is damaged ({error}); restore the file") from error

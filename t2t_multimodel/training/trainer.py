@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,12 +12,13 @@ from typing import Any
 import tensorflow as tf
 
 from t2t_multimodel import paths, registry
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import class_names, data_vocabulary, has_examples
 from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
 from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
-from t2t_multimodel.errors import TrainingError
+from t2t_multimodel.errors import StorageError, TrainingError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
@@ -115,7 +115,7 @@ def read_data(config: TrainConfig) -> RunData:
     problems = [registry.problem(name) for name in config.problems]
     vocabulary = data_vocabulary(config.data_dir, problems)
     manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)
-    if (pathlib.Path(config.output_dir) / FILE).exists():
+    if (storage.at(config.output_dir) / FILE).exists():
         manifest = Manifest.load(config.output_dir).merged(manifest)
     tasks = {task.name: task for task in manifest.tasks(config.problems)}
     inputs = {
@@ -368,7 +368,7 @@ class Trainer:
     def write_run_files(self) -> None:
         """Clears what a broken session left; writes all that makes the folder usable without the data."""
         config = self.config
-        pathlib.Path(config.output_dir).mkdir(parents=True, exist_ok=True)
+        storage.at(config.output_dir).mkdir(parents=True, exist_ok=True)
         checkpoint_files.clear_leftovers(config.output_dir)
         forget_records_after(config.output_dir, self.step)
         self.manifest.save(config.output_dir)
@@ -430,8 +430,9 @@ class Trainer:
         try:
             if self.workers.chief:
                 append_records(self.config.output_dir, records)
-        except OSError as error:
-            print_warning(f"this evaluation is not kept: {paths.describe_os_error(error)}")
+        except (OSError, StorageError) as error:
+            why = paths.describe_os_error(error) if isinstance(error, OSError) else error
+            print_warning(f"this evaluation is not kept: {why}")
             print(format_table(records), file=sys.stderr)
         if log is not None:
             log.evaluation(records)

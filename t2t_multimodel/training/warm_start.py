@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
 import re
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
@@ -68,12 +67,12 @@ def warm_start(
     return f"warm start: {taken} of {len(variables)} variables from {checkpoint}"
 
 
-def _locate(source: str) -> tuple[pathlib.Path, str]:
+def _locate(source: str) -> tuple[storage.AnyPath, str]:
     """The run's folder and the checkpoint."""
-    if os.path.isdir(source):
-        return pathlib.Path(source), newest_checkpoint(source)
+    if storage.at(source).is_dir():
+        return storage.at(source), newest_checkpoint(source)
     checkpoint = checkpoint_files.resolve(source)
-    return pathlib.Path(checkpoint).parent, checkpoint
+    return storage.at(checkpoint).parent, checkpoint
 
 
 def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:

@@ -12,6 +12,7 @@ _MODULES = [
     "t2t_multimodel.data.console",
     "t2t_multimodel.data.metadata",
     "t2t_multimodel.data.storage",
+    "t2t_multimodel.data.remote.path",
 ]
 _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
 for _name in _PACKAGES:

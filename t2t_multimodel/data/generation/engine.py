@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from t2t_multimodel import paths, registry
-from t2t_multimodel.data import metadata
+from t2t_multimodel.data import metadata, storage
 from t2t_multimodel.data.console import print_warning, table
 from t2t_multimodel.data.generation.job import Job, Run
 from t2t_multimodel.data.generation.shared_vocabulary import RawCache, shared_vocabulary
@@ -27,7 +27,7 @@ from t2t_multimodel.data.metadata import Metadata
 from t2t_multimodel.data.problem import SPLITS, Problem, parse_options
 from t2t_multimodel.data.records.tfrecord import shard_paths
 from t2t_multimodel.data.vocabulary import vocabulary
-from t2t_multimodel.errors import DataError, MultiModelError
+from t2t_multimodel.errors import DataError, MultiModelError, PathError
 
 DEFAULT_SHARDS = 10
 
@@ -136,8 +136,10 @@ def parse_source_dir(text: str | None) -> str | dict[str, str] | None:
 
 
 def _run(data_dir, tmp_dir, seed, strict, overwrite, report, warn) -> Run:
-    folder = pathlib.Path(paths.resolve(data_dir))
-    scratch = pathlib.Path(paths.resolve(tmp_dir)) if tmp_dir else folder / "tmp"
+    folder = storage.at(paths.resolve(data_dir))
+    scratch = pathlib.Path(paths.resolve(tmp_dir)) if tmp_dir else storage.scratch_folder(folder)
+    if paths.is_remote(scratch):
+        raise PathError(f"--tmp_dir={tmp_dir} is in an object store; give a folder of this machine")
     # Runs into different data folders may share a tmp_dir.
     name = "datagen-" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
     return Run(folder, scratch, scratch / name, seed, strict, overwrite, report, warn)
@@ -179,7 +181,7 @@ def _locked(run: Run) -> Iterator[None]:
     flag = "--data_dir"
     try:
         run.data_dir.mkdir(parents=True, exist_ok=True)
-        flag = flag if run.tmp_dir.is_relative_to(run.data_dir) else "--tmp_dir"
+        flag = flag if run.tmp_dir.is_relative_to(str(run.data_dir)) else "--tmp_dir"
         run.work_dir.mkdir(parents=True, exist_ok=True)
         lock = open(run.work_dir / "lock", "w")  # noqa: SIM115
     except OSError as error:
@@ -240,7 +242,7 @@ def _remaining(jobs: Sequence[Job], run: Run) -> list[Job]:
     return todo
 
 
-def _check_vocabulary(found: Metadata, data_dir: pathlib.Path) -> None:
+def _check_vocabulary(found: Metadata, data_dir: storage.AnyPath) -> None:
     if found.vocabulary and vocabulary.Vocabulary.load(data_dir).fingerprint != found.vocabulary:
         raise DataError(
             f"{found.problem} in {data_dir} was made with another vocabulary than the one there; run with --overwrite"
@@ -254,10 +256,11 @@ def _check_space(jobs: Sequence[Job], run: Run) -> None:
     for folder, size in sizes.items():
         inputs = [job.problem.inputs for job in jobs if job.source_dir == folder]
         needed += int(size * max(spec.shard_bytes for spec in inputs))
-    free = shutil.disk_usage(run.data_dir).free
+    folder = run.work_dir if run.in_store else run.data_dir
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{run.data_dir} has {free / 1e9:.1f} GB free, the shards need about {needed / 1e9:.1f} GB; "
+            f"{folder} has {free / 1e9:.1f} GB free, the shards need about {needed / 1e9:.1f} GB; "
             "free some, or name a narrower --source_dir"
         )
 
@@ -267,6 +270,8 @@ def _generate(jobs: Sequence[Job], run: Run, vocab_size: int | None, workers: Wo
     fingerprint = None
     if any(job.problem.uses_vocabulary for job in jobs):
         vocab = shared_vocabulary(jobs, run, vocab_size, cache)
+        if run.in_store:
+            vocab.save(run.work_dir)  # where workers read it
         fingerprint = vocab.fingerprint
     for job in jobs:
         _generate_problem(job, run, fingerprint if job.problem.uses_vocabulary else None, workers, cache)
@@ -276,7 +281,7 @@ def _generate_problem(job: Job, run: Run, fingerprint: str | None, workers: Work
     name = job.problem.name
     job.settings["vocabulary"] = fingerprint
     metadata.metadata_path(run.data_dir, name).unlink(missing_ok=True)
-    encoder = Encoder.of(job.problem, run.data_dir, fingerprint)
+    encoder = Encoder.of(job.problem, run.work_dir if run.in_store else run.data_dir, fingerprint)
     meta = Metadata(name, job.settings, fingerprint, {}, sources=metadata.source_files(job.source_dir))
     for split in SPLITS:
         writer = _split_writer(job, run, split, encoder, workers)
@@ -295,6 +300,8 @@ def _split_writer(job: Job, run: Run, split: str, encoder: Encoder, workers: Wor
     """What writes a split: this machine, or Apache Beam where its options are given."""
     if run.beam_options is None:
         return SplitWriter(job, run, split, encoder, workers)
+    if run.in_store:
+        raise MultiModelError(f"--pipeline=beam cannot write {run.data_dir}; give a folder that all workers see")
     from t2t_multimodel.data.generation.beam_pipeline import BeamSplitWriter
 
     return BeamSplitWriter(job, run, split, encoder, workers, options=run.beam_options)

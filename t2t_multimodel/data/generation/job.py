@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.problem import Problem, Source
 
 
@@ -27,7 +28,7 @@ class Run:
         beam_options: options of the Apache Beam runner, ``name=value`` each; None encodes on this machine.
     """
 
-    data_dir: pathlib.Path
+    data_dir: storage.AnyPath
     tmp_dir: pathlib.Path
     work_dir: pathlib.Path
     seed: int
@@ -36,6 +37,11 @@ class Run:
     report: Callable[[str], None]
     warn: Callable[[str], None]
     beam_options: tuple[str, ...] | None = None
+
+    @property
+    def in_store(self) -> bool:
+        """Whether `data_dir` is in an object store; files are made in `work_dir` then and uploaded."""
+        return not isinstance(self.data_dir, pathlib.Path)
 
 
 @dataclasses.dataclass

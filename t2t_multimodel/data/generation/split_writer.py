@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import progress
 from t2t_multimodel.data.generation.encoding_state import EncodingState
 from t2t_multimodel.data.generation.job import Job, RawSplit, Run
@@ -64,7 +67,7 @@ class SplitWriter:
             self._write_shards()
         return state.stats, state.histogram
 
-    def _paths(self) -> list[pathlib.Path]:
+    def _paths(self) -> list[storage.AnyPath]:
         name = self._job.problem.name
         return [self._run.data_dir / shard_name(name, self._split, i, self._count) for i in range(self._count)]
 
@@ -113,19 +116,35 @@ class SplitWriter:
 
     def _write_shards(self) -> None:
         """Turns scatter files into shards and indexes them; a shard that exists was completed by an earlier run."""
-        shuffled = self._split == "train"
-        tasks = [
-            ShuffleTask(scattered, path, (self._run.seed, shard) if shuffled else None)
-            for shard, (scattered, path) in enumerate(zip(self._scattered(), self._paths()))
-        ]
-        with progress(f"{self._name}: writing", "shards", len(tasks)) as bar:
-            tables = []
-            for table in self._workers.map(run_task, tasks):
-                tables.append(table)
-                bar.update()
+        tables = self._uploaded() if self._run.in_store else self._made(self._paths())
         name, folder = self._job.problem.name, self._run.data_dir
         if any(table is None for table in tables):
             sides = self._job.problem.record_sides
-            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=self._workers.map, sides=sides)
+            mapper = map if self._run.in_store else self._workers.map
+            RecordIndex.load_or_build(folder, name, self._split, strict=True, mapper=mapper, sides=sides)
         else:
             RecordIndex.of_tables(self._paths(), tables).save(folder, name, self._split)
+
+    def _made(self, paths: Sequence[pathlib.Path], numbers: Sequence[int] | None = None) -> list[np.ndarray | None]:
+        """Makes the shards `numbers` (all by default) as `paths`; gives their tables, None for one that existed."""
+        shuffled, scattered = self._split == "train", self._scattered()
+        tasks = [
+            ShuffleTask(scattered[shard], path, (self._run.seed, shard) if shuffled else None)
+            for shard, path in zip(range(len(paths)) if numbers is None else numbers, paths)
+        ]
+        tables = []
+        with progress(f"{self._name}: writing", "shards", len(tasks)) as bar:
+            for task, table in zip(tasks, self._workers.map(run_task, tasks)):
+                if self._run.in_store:
+                    storage.move(task.shard, self._run.data_dir / task.shard.name)
+                tables.append(table)
+                bar.update()
+        return tables
+
+    def _uploaded(self) -> list[np.ndarray | None]:
+        """`_made` in the scratch folder and uploaded, for shards that the store does not have."""
+        paths = self._paths()
+        missing = [shard for shard, path in enumerate(paths) if not path.exists()]
+        made = self._made([self._run.work_dir / paths[shard].name for shard in missing], missing)
+        found = dict(zip(missing, made))
+        return [found.get(shard) for shard in range(len(paths))]

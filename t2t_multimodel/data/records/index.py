@@ -6,18 +6,17 @@ import contextlib
 import functools
 import io
 import os
-import pathlib
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.records import example_proto
 from t2t_multimodel.data.records.tfrecord import HEADER_BYTES, scan, shard_paths
-from t2t_multimodel.data.storage import write_atomically
-from t2t_multimodel.errors import DataError
+from t2t_multimodel.errors import DataError, StorageError
 
 # Feature name and width (values in one unit of length) of the input and of the target.
 Sides = tuple[tuple[str, int], tuple[str, int]]
@@ -48,7 +47,7 @@ class RecordIndex:
         "target_length": np.int32,
     }
 
-    def __init__(self, paths: Sequence[pathlib.Path], arrays: dict[str, np.ndarray], skipped: int = 0):
+    def __init__(self, paths: Sequence[storage.AnyPath], arrays: dict[str, np.ndarray], skipped: int = 0):
         self.paths = list(paths)
         self.file: np.ndarray = arrays["file"]
         self.offset: np.ndarray = arrays["offset"]
@@ -122,7 +121,7 @@ class RecordIndex:
     @classmethod
     def build(
         cls,
-        paths: Sequence[pathlib.Path],
+        paths: Sequence[storage.AnyPath],
         strict: bool = False,
         warn: Callable[[str], None] = print_warning,
         mapper: Callable[..., Iterable] = map,
@@ -140,7 +139,7 @@ class RecordIndex:
         return cls.of_tables(paths, tables, skipped)
 
     @classmethod
-    def of_tables(cls, paths: Sequence[pathlib.Path], tables: Sequence[np.ndarray], skipped: int = 0) -> RecordIndex:
+    def of_tables(cls, paths: Sequence[storage.AnyPath], tables: Sequence[np.ndarray], skipped: int = 0) -> RecordIndex:
         """The index of shards whose records are known.
 
         Args:
@@ -186,24 +185,24 @@ class RecordIndex:
         with self._lock:
             if file not in self._handles:
                 try:
-                    self._handles[file] = open(self.paths[file], "rb", buffering=0)  # noqa: SIM115
+                    self._handles[file] = open(storage.local_copy(self.paths[file]), "rb", buffering=0)  # noqa: SIM115
                 except OSError as error:
                     raise DataError(
                         f"{self.paths[file]} cannot be read ({error.strerror}); check the file and its permissions"
                     ) from error
             return self._handles[file]
 
-    def _save(self, file: pathlib.Path, stamps: np.ndarray) -> None:
+    def _save(self, file: storage.AnyPath, stamps: np.ndarray) -> None:
         arrays = {f"records_{name}": getattr(self, name) for name in self._ARRAYS}
         buffer = io.BytesIO()
         np.savez(buffer, version=_INDEX_VERSION, stamps=stamps, skipped=self.skipped, **arrays)
-        with contextlib.suppress(OSError):  # a read-only data folder: the index stays in memory
-            write_atomically(file, buffer.getvalue())
+        with contextlib.suppress(OSError, StorageError):  # a read-only data folder: the index stays in memory
+            storage.write_atomically(file, buffer.getvalue())
 
     @classmethod
-    def _load(cls, file: pathlib.Path, paths: list[pathlib.Path], stamps: np.ndarray) -> RecordIndex | None:
+    def _load(cls, file: storage.AnyPath, paths: list[storage.AnyPath], stamps: np.ndarray) -> RecordIndex | None:
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with storage.open_to_read(file) as opened, np.load(opened, allow_pickle=False) as stored:
                 if int(stored["version"]) != _INDEX_VERSION or not np.array_equal(stored["stamps"], stamps):
                     return None
                 arrays = {name: stored[f"records_{name}"].astype(dtype) for name, dtype in cls._ARRAYS.items()}
@@ -212,7 +211,7 @@ class RecordIndex:
             return None
 
 
-def _index_file(path: pathlib.Path, sides: Sides | None) -> tuple[np.ndarray, list[str]]:
+def _index_file(path: storage.AnyPath, sides: Sides | None) -> tuple[np.ndarray, list[str]]:
     """`[records, 4]` offset, length and lengths of the sides; and a line for each damaged record."""
     rows: list[tuple[int, int, int, int]] = []
     damage: list[str] = []
@@ -233,9 +232,9 @@ def _side_lengths(counts: dict[str, int], sides: Sides | None) -> list[int]:
     return [counts[name] // width if name in counts else 1 for name, width in sides]
 
 
-def _index_path(data_dir: str | os.PathLike, problem: str, split: str) -> pathlib.Path:
-    return pathlib.Path(data_dir) / f"{problem}-{split}.index.npz"
+def _index_path(data_dir: str | os.PathLike, problem: str, split: str) -> storage.AnyPath:
+    return storage.at(data_dir) / f"{problem}-{split}.index.npz"
 
 
-def _stamps(paths: Sequence[pathlib.Path]) -> np.ndarray:
+def _stamps(paths: Sequence[storage.AnyPath]) -> np.ndarray:
     return np.array([(stat.st_size, stat.st_mtime_ns) for stat in (path.stat() for path in paths)], np.int64)

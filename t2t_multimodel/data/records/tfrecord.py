@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 import google_crc32c
 import numpy as np
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import DataError
 
 HEADER_BYTES = 12
@@ -89,8 +89,9 @@ def _batches(path: str | os.PathLike) -> Iterator[tuple[list[tuple[int, bytes, i
     """Yields lists of (offset, payload, stored checksum), the last with what stopped the reading, if anything did."""
     batch: list[tuple[int, bytes, int]] = []
     pending = at = 0
-    total = os.path.getsize(path)
-    with open(path, "rb", buffering=1 << 20) as file:
+    file = storage.local_copy(path)
+    total = os.path.getsize(file)
+    with open(file, "rb", buffering=1 << 20) as file:
         while header := file.read(HEADER_BYTES):
             if len(header) < HEADER_BYTES:
                 yield batch, f"{path}: the file is cut inside the record at byte {at}"
@@ -122,7 +123,7 @@ def shard_name(problem: str, split: str, shard: int, count: int) -> str:
     return f"{problem}-{split}-{shard:05d}-of-{count:05d}"
 
 
-def shard_paths(data_dir: str | os.PathLike, problem: str, split: str) -> list[pathlib.Path]:
+def shard_paths(data_dir: str | os.PathLike, problem: str, split: str) -> list[storage.AnyPath]:
     """All shards of one split, in order.
 
     Args:
@@ -133,7 +134,7 @@ def shard_paths(data_dir: str | os.PathLike, problem: str, split: str) -> list[p
     Raises:
         DataError: there are none, one is missing, or sets of different sizes lie side by side.
     """
-    folder = pathlib.Path(data_dir)
+    folder = storage.at(data_dir)
     pattern = re.compile(rf"{re.escape(problem)}-{split}-(\d{{5}})-of-(\d{{5}})")
     names = sorted(path.name for path in folder.glob(f"{problem}-{split}-*-of-*")) if folder.is_dir() else []
     matches = [match for match in map(pattern.fullmatch, names) if match]

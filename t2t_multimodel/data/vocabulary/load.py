@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import pathlib
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.t2t_subwords import T2TSubwordVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import JSON_FILE, MODEL_FILE, Vocabulary
 
@@ -26,7 +26,7 @@ def load_vocabulary(folder: str | os.PathLike) -> AnyVocabulary:
         load_vocabulary("data/mini").encode("a red circle")
         ```
     """
-    subwords = pathlib.Path(folder) / SUBWORDS_FILE
+    subwords = storage.at(folder) / SUBWORDS_FILE
     if subwords.exists() and not (subwords.with_name(JSON_FILE).exists() or subwords.with_name(MODEL_FILE).exists()):
         return T2TSubwordVocabulary.load(subwords)
     return Vocabulary.load(folder)

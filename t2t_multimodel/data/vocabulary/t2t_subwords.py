@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import pathlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.vocabulary import END_ID, PAD_ID, Label
 from t2t_multimodel.errors import ExportError, VocabularyError
 
@@ -64,7 +64,7 @@ class T2TSubwordVocabulary:
         Raises:
             VocabularyError: the file is missing, unreadable or too small.
         """
-        path = pathlib.Path(path)
+        path = storage.at(path)
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:

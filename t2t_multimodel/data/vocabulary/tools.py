@@ -7,6 +7,7 @@ import pathlib
 from collections import Counter
 from collections.abc import Sequence
 
+from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.notices import Notices
 from t2t_multimodel.data.text_lines import InvalidUtf8Error, read_lines
@@ -29,7 +30,7 @@ def open_vocabulary(path: str | os.PathLike) -> AnyVocabulary:
         vocabulary = open_vocabulary("vocab.translate_ende_wmt8k.8192.subwords")
         ```
     """
-    return load_vocabulary(path) if pathlib.Path(path).is_dir() else T2TSubwordVocabulary.load(path)
+    return load_vocabulary(path) if storage.at(path).is_dir() else T2TSubwordVocabulary.load(path)
 
 
 def describe(vocabulary: AnyVocabulary, text: str | None = None) -> str:

@@ -8,12 +8,11 @@ import functools
 import hashlib
 import json
 import os
-import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import VocabularyError
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class Vocabulary:
             vocabulary = Vocabulary.load("data/mini")
             ```
         """
-        folder = pathlib.Path(folder)
+        folder = storage.at(folder)
         if not (folder / MODEL_FILE).is_file() or not (folder / JSON_FILE).is_file():
             raise VocabularyError(f"{folder} holds no {MODEL_FILE} and {JSON_FILE}; generate data there first")
         try:
@@ -167,7 +166,7 @@ class Vocabulary:
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes `vocab.model` and `vocab.json`, each atomically."""
-        folder = pathlib.Path(folder)
+        folder = storage.at(folder)
         folder.mkdir(parents=True, exist_ok=True)
         stored = {
             "version": VERSION,
@@ -176,8 +175,8 @@ class Vocabulary:
             "labels": self.labels,
             "options": self.options,
         }
-        write_atomically(folder / MODEL_FILE, self.model)
-        write_atomically(folder / JSON_FILE, json.dumps(stored, indent=1, ensure_ascii=False).encode("utf-8"))
+        storage.write_atomically(folder / MODEL_FILE, self.model)
+        storage.write_atomically(folder / JSON_FILE, json.dumps(stored, indent=1, ensure_ascii=False).encode("utf-8"))
 
     def extend(self, pieces: Iterable[str] = (), labels: Iterable[str] = ()) -> Vocabulary:
         """A vocabulary with further pieces and labels at the end; all old ids keep their meaning.

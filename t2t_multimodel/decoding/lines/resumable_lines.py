@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 from t2t_multimodel import paths
-from t2t_multimodel.data.storage import write_atomically
+from t2t_multimodel.data import storage
 from t2t_multimodel.errors import PathError
 
 
@@ -50,7 +49,8 @@ class ResumableLines:
     """Lines that are collected in `<path>.part` and become `path` at the end.
 
     `<path>.part.json` says how many of them are whole, and of what: a command with the same `key` goes on after them.
-    A pipe or device is written as it is. Where writing fails, all further lines are printed instead.
+    Lines for an object of a store are collected on this machine and uploaded at the end. A pipe or device is written as
+    it is. Where writing fails, all further lines are printed instead.
 
     Args:
         path: the file.
@@ -66,8 +66,9 @@ class ResumableLines:
     """
 
     def __init__(self, path: str, key: str | None):
-        self._path, self._key = pathlib.Path(path), key
-        self._part, self._note = pathlib.Path(f"{path}.part"), pathlib.Path(f"{path}.part.json")
+        self._path, self._key = storage.at(path), key
+        storage.check_store(path)
+        self._part, self._note = storage.growing_file(path, ".part"), storage.growing_file(path, ".part.json")
         self._is_device = self._path.exists() and not self._path.is_file()
         self.done, self.failed = self._continued()
         self._count, self._error = self.done, None
@@ -99,7 +100,7 @@ class ResumableLines:
             try:
                 self._file.close()
                 if not self._is_device:
-                    os.replace(self._part, self._path)
+                    storage.move(self._part, self._path)
             except OSError as error:
                 self._error = error
         if self._error is not None:
@@ -142,4 +143,4 @@ class ResumableLines:
         if self._key is None or self._is_device:
             return
         note = {"key": self._key, "lines": self._count, "failed": self.failed, "bytes": self._file.tell()}
-        write_atomically(self._note, json.dumps(note).encode())
+        storage.write_atomically(self._note, json.dumps(note).encode())

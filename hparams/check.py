@@ -93,7 +93,7 @@ _RULES: dict[str, Rule] = {
     "regularization.attention_dropout": _SHARE,
     "regularization.label_smoothing": _SHARE,
     "compute.precision": _choice("float32", "bfloat16"),
-    "compute.compile": _choice("none"),
+    "compute.compile": _choice("none", "xla"),
 }
 
 

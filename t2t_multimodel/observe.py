@@ -1,4 +1,4 @@
-"""What layers let be seen of their insides while someone looks: attention weights."""
+"""What layers let be seen of their insides while someone looks: attention weights, slots that experts drop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _seen: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("s
 def observing() -> Iterator[dict[str, Any]]:
     """Collects what layers show in the block, by the path of the layer and the name of the value.
 
-    Run the model eagerly: the tensors of a traced function cannot be read outside of it.
+    Run the model eagerly, or look within the traced function: its tensors cannot be read outside of it.
 
     Example:
         >>> with observing() as seen:

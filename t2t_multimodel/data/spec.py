@@ -221,6 +221,19 @@ class InputSpec(Spec):
             limit=f"batching.max_length={batching.max_length}",
         )
 
+    def static_lengths(self, bound: int, modalities: Any) -> tuple[int | None, int | None]:
+        """Lengths that both sides of a length bucket's batches are padded to where shapes are static.
+
+        Args:
+            bound: upper bound of the bucket, of `batch_costs`.
+            modalities: hparams group.
+
+        Returns:
+            length of the inputs' and of the targets' time axis; None where the bucket does not bound it.
+        """
+        del modalities
+        return bound, bound
+
     def model_lengths(self, lengths: np.ndarray) -> np.ndarray | None:
         """Lengths that rows are padded to in a batch, or None where a side has none."""
         return lengths
@@ -362,7 +375,12 @@ class TargetSpec(Spec):
         return outputs
 
     def loss_and_hits(
-        self, net: keras.layers.Layer, outputs: tf.Tensor, labels: tf.Tensor, smoothing: float
+        self,
+        net: keras.layers.Layer,
+        outputs: tf.Tensor,
+        labels: tf.Tensor,
+        smoothing: float,
+        weights: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Sums over valid targets: of the label-smoothed loss in nats, and of labels that are the most likely ones.
 
@@ -371,6 +389,8 @@ class TargetSpec(Spec):
             outputs: as `logits` takes them.
             labels: int32 `[targets]`.
             smoothing: probability spread over the wrong ids.
+            weights: what each target counts, float32 `[targets]`: 0 at padding, which a step in static shapes keeps;
+                or None where all count 1.
         """
         raise NotImplementedError
 

@@ -3,21 +3,30 @@
 Forms:
     plain: TensorFlow's operations, differentiated by TensorFlow; takes any float type, and is what tests compare with.
     fused: fewer operations and less memory on CPUs and GPUs; its gradient is written by hand.
-    static, looped: no shape depends on a value; for XLA.
+    static, looped, blocks: no shape depends on a value; for XLA.
 
 Rules:
     product, transposed_product: fused where the sums of the transposed product are long, else plain.
-    depthwise_conv, layer_norm, dropout, cross_entropy: fused.
+    depthwise_conv, depthwise_conv_2d, layer_norm, dropout, cross_entropy: fused.
     conv_step, conv_block: fused in float32 with kernels of 2 taps or more, else plain.
+    normal_noise: plain.
     experts: static with a capacity factor; looped for few rows of known number, as in a compiled step of decoding; else
         fused.
+
+Within `compiled_by_xla` the compiler fuses by itself, and all is plain but for
+    dropout: fused.
+    normal_noise: static.
+    cross_entropy: static, which does not hold all logits.
+    experts: static with a capacity factor, else blocks, which drop nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
@@ -25,12 +34,14 @@ FORMS: dict[str, tuple[str, ...]] = {
     "product": ("plain", "fused"),
     "transposed_product": ("plain", "fused"),
     "depthwise_conv": ("plain", "fused"),
+    "depthwise_conv_2d": ("plain", "fused"),
     "layer_norm": ("plain", "fused"),
     "dropout": ("plain", "fused"),
+    "normal_noise": ("plain", "static"),
     "conv_step": ("plain", "fused"),
     "conv_block": ("plain", "fused"),
-    "experts": ("plain", "fused", "static", "looped"),
-    "cross_entropy": ("plain", "fused"),
+    "experts": ("plain", "fused", "static", "looped", "blocks"),
+    "cross_entropy": ("plain", "fused", "static"),
 }
 
 # Products with shorter sums are faster in the plain form (docs/performance.md).
@@ -38,7 +49,36 @@ _LONG_SUM = 512
 # Every expert can take so many rows while its weights are read.
 _FEW_ROWS = 64
 
+_NOT_PLAIN_IN_XLA = {"dropout": "fused", "normal_noise": "static", "cross_entropy": "static"}
+
 _log = logging.getLogger(__name__)
+_in_xla = contextvars.ContextVar("in_xla", default=False)
+
+
+@contextlib.contextmanager
+def compiled_by_xla() -> Iterator[None]:
+    """The block that traces what XLA will compile; a step enters it while it is traced, its gradient included.
+
+    Example:
+
+        with compiled_by_xla():
+            choose("conv_block", kernel_sizes=(3, 3, 15, 15))  # "plain"
+    """
+    token = _in_xla.set(True)
+    try:
+        yield
+    finally:
+        _in_xla.reset(token)
+
+
+def is_compiled_by_xla() -> bool:
+    """Whether what is traced now is for XLA, in static shapes.
+
+    Example:
+
+        is_compiled_by_xla()  # False
+    """
+    return _in_xla.get()
 
 
 def choose(
@@ -73,6 +113,8 @@ def choose(
     """
     if operation not in FORMS:
         raise ValueError(f"operation {operation!r} is unknown; give one of {', '.join(FORMS)}")
+    if _in_xla.get():
+        return _choose_in_xla(operation, capacity_factor)
     if operation in ("product", "transposed_product"):
         return "fused" if units >= _LONG_SUM else "plain"
     if operation in ("conv_step", "conv_block"):
@@ -82,11 +124,19 @@ def choose(
         if name != "float32":
             _say_plain(operation, name)
             return "plain"
+    if operation == "normal_noise":
+        return "plain"
     if operation == "experts" and capacity_factor is not None:
         return "static"
     if operation == "experts" and rows is not None and rows <= _FEW_ROWS:
         return "looped"
     return "fused"
+
+
+def _choose_in_xla(operation: str, capacity_factor: float | None) -> str:
+    if operation == "experts":
+        return "blocks" if capacity_factor is None else "static"
+    return _NOT_PLAIN_IN_XLA.get(operation, "plain")
 
 
 @functools.cache

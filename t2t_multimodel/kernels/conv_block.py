@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.choose import choose, is_compiled_by_xla
 from t2t_multimodel.kernels.conv_step import FusedConvStep, StepWeights, TimeGrid, conv_step
 from t2t_multimodel.kernels.dropout import dropout
 from t2t_multimodel.kernels.precision import product_dtype
@@ -60,7 +60,7 @@ def conv_block(
         y = conv_block(block, tf.random.normal([2, 9, 4]), None, None, weights)  # [2, 9, 4]
     """
     form = form or choose("conv_block", x.dtype, kernel_sizes=block.kernel_sizes)
-    function = _function(block, form, product_dtype(x.dtype))
+    function = _function(block, form, product_dtype(x.dtype), is_compiled_by_xla())
     if tf.inside_function():
         y = function(x, mask, seed, weights)
         y.set_shape(x.shape)
@@ -69,8 +69,8 @@ def conv_block(
 
 
 @functools.cache
-def _function(block: BlockForm, form: str, product: tf.DType) -> Callable:
-    del product  # the parts' type of products, by which traces differ
+def _function(block: BlockForm, form: str, product: tf.DType, in_xla: bool) -> Callable:
+    del product, in_xla  # the parts' types of products and forms, by which traces differ
     residual_steps = {"plain": _plain, "fused": _fused}[form]
 
     def forward(x, mask, seed, weights):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import tensorflow as tf
@@ -35,7 +36,7 @@ def depthwise_conv_1d(
 
 
 def _plain(x, kernel, dilation, padding):
-    width, time = kernel.shape[0], tf.shape(x)[1]
+    width, time = kernel.shape[0], _size(x, 1)
     span = (width - 1) * dilation
     before = span if padding == "causal" else span // 2
     padded = tf.pad(x, [[0, 0], [before, span - before], [0, 0]])
@@ -92,7 +93,9 @@ def depthwise_conv_1d_step(
     return tf.ensure_shape(y, x.shape), tf.ensure_shape(window[:, time:], before.shape)
 
 
-def depthwise_conv_2d(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] = (1, 1)) -> tf.Tensor:
+def depthwise_conv_2d(
+    x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] = (1, 1), form: str | None = None
+) -> tf.Tensor:
     """Convolves each channel of an image with a kernel of its own, padded like TensorFlow's SAME.
 
     TensorFlow's operation has equal strides only. For unequal ones it runs with their greatest common divisor along
@@ -102,6 +105,7 @@ def depthwise_conv_2d(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] 
         x: `[batch, height, width, depth]`.
         kernel: `[kernel_height, kernel_width, depth, 1]`.
         strides: along height and width.
+        form: "plain" (a sum of shifted products) or "fused" (TensorFlow's operation); None lets `choose` decide.
 
     Returns:
         `[batch, ceil(height / strides[0]), ceil(width / strides[1]), depth]`.
@@ -110,16 +114,36 @@ def depthwise_conv_2d(x: tf.Tensor, kernel: tf.Tensor, strides: tuple[int, int] 
 
         y = depthwise_conv_2d(tf.ones([2, 8, 6, 4]), tf.ones([3, 3, 4, 1]), strides=(2, 1))  # [2, 4, 6, 4]
     """
-    if strides[0] == strides[1]:
+    form = form or choose("depthwise_conv_2d", x.dtype)
+    if form == "fused" and strides[0] == strides[1]:
         return tf.nn.depthwise_conv2d(x, kernel, strides=[1, *strides, 1], padding="SAME")
-    common = math.gcd(*strides)
-    pads = [_same_pads(tf.shape(x)[axis + 1], kernel.shape[axis], strides[axis]) for axis in (0, 1)]
+    pads = [_same_pads(_size(x, axis + 1), kernel.shape[axis], strides[axis]) for axis in (0, 1)]
     x = tf.pad(x, [[0, 0], *pads, [0, 0]])
+    if form == "plain":
+        return _shifted_products(x, kernel, strides)
+    common = math.gcd(*strides)
     y = tf.nn.depthwise_conv2d(x, kernel, strides=[1, common, common, 1], padding="VALID")
     return y[:, :: strides[0] // common, :: strides[1] // common]
 
 
-def _same_pads(size: tf.Tensor, kernel: int, stride: int) -> list[tf.Tensor]:
+def _shifted_products(x, kernel, strides):
+    """The VALID convolution: one product for each tap of the kernel."""
+    taps = itertools.product(range(kernel.shape[0]), range(kernel.shape[1]))
+    height, width = ((_size(x, axis + 1) - kernel.shape[axis]) // strides[axis] + 1 for axis in (0, 1))
+    parts = []
+    for row, column in taps:
+        rows = slice(row, row + (height - 1) * strides[0] + 1, strides[0])
+        columns = slice(column, column + (width - 1) * strides[1] + 1, strides[1])
+        parts.append(x[:, rows, columns] * kernel[row, column, :, 0])
+    return tf.add_n(parts)
+
+
+def _size(x: tf.Tensor, axis: int) -> int | tf.Tensor:
+    return tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
+
+
+def _same_pads(size: int | tf.Tensor, kernel: int, stride: int) -> list[int | tf.Tensor]:
     """Zeros before and after an axis with which a VALID convolution equals TensorFlow's SAME."""
-    total = tf.maximum((-(-size // stride) - 1) * stride + kernel - size, 0)
+    total = (-(-size // stride) - 1) * stride + kernel - size
+    total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
     return [total // 2, total - total // 2]

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
 from t2t_multimodel.kernels.choose import choose
+from t2t_multimodel.kernels.expert_blocks import expert_blocks
 from t2t_multimodel.kernels.precision import as_factor
 from t2t_multimodel.kernels.products import transposed_product
-
-
-class Routing(NamedTuple):
-    """Slots (token, choice) sorted by expert.
-
-    Attributes:
-        token: token of each sorted slot, int32 `[slots]`.
-        order: unsorted slot of each sorted slot, int32 `[slots]`.
-        inverse: sorted slot of each unsorted slot, int32 `[slots]`.
-        offsets: first sorted slot of each expert, then the number of slots, int32 `[experts + 1]`.
-    """
-
-    token: tf.Tensor
-    order: tf.Tensor
-    inverse: tf.Tensor
-    offsets: tf.Tensor
-
-
-def route(indices: tf.Tensor, num_experts: int) -> Routing:
-    """Sorts the choices `[tokens, k]` by expert; slots of one expert stay in the order of their tokens."""
-    chosen = tf.reshape(indices, [-1])
-    order = tf.argsort(chosen, stable=True)
-    counts = tf.math.unsorted_segment_sum(tf.ones_like(chosen), chosen, num_experts)
-    offsets = tf.concat([[0], tf.cumsum(counts)], 0)
-    return Routing(order // indices.shape[1], order, tf.math.invert_permutation(order), offsets)
+from t2t_multimodel.kernels.routing import receive, route, send, slot_ranks
 
 
 def expert_feed_forward(
@@ -54,6 +29,7 @@ def expert_feed_forward(
     a graph loop over the experts multiplies the rows of each, which are views of the sorted slots and not copies.
     It computes no row in vain, however uneven the routing is. Both are exact. The static form gives each expert room
     for a fixed number of tokens, which makes two batched products `[experts, capacity, depth]` of static shape. The
+    blocks form fills each expert's slots up to whole blocks (`expert_blocks`): of static shape too, and exact. The
     looped form is for few tokens of static number: one expert after the other takes all of them, or, where the choices
     are fewer than the experts, one choice after the other its token; nothing is sorted, and it is exact.
 
@@ -67,7 +43,7 @@ def expert_feed_forward(
             real tokens that chose it; its share is zero for the others. None drops no token.
         mask: bool `[tokens]`, or None; the others take no room in the static form and give zero.
         step: the tokens are those of a step of decoding.
-        form: "plain", "fused", "static" or "looped"; None lets `choose` decide.
+        form: "plain", "fused", "static", "looped" or "blocks"; None lets `choose` decide.
 
     Returns:
         `[tokens, depth]`.
@@ -84,6 +60,8 @@ def expert_feed_forward(
     tokens, w1, w2 = as_factor(x), as_factor(w1), as_factor(w2)
     if form == "static":
         return tf.cast(_static(tokens, gates, indices, w1, w2, capacity_factor, mask), x.dtype)
+    if form == "blocks":
+        return tf.cast(expert_blocks(tokens, gates, indices, w1, w2, mask), x.dtype)
     y = {"plain": _plain, "fused": _fused, "looped": _looped}[form](tokens, gates, indices, w1, w2)
     y = tf.cast(y, x.dtype)
     return y if mask is None else y * tf.cast(mask, y.dtype)[:, tf.newaxis]
@@ -194,22 +172,39 @@ def _for_each(experts, body, arrays):
 
 
 def _static(x, gates, indices, w1, w2, capacity_factor, mask):
-    experts, depth = w1.shape[0], x.shape[1]
-    k = indices.shape[1]
+    (experts, depth), k = w1.shape[:2], indices.shape[1]
     capacity = _capacity(x, k * capacity_factor / experts)
-    chosen = tf.one_hot(tf.reshape(indices, [-1]), experts, dtype=tf.int32)  # [slots, experts]
-    if mask is not None:
-        chosen *= tf.repeat(tf.cast(mask, tf.int32), k)[:, tf.newaxis]
-    rank = tf.reduce_sum((tf.cumsum(chosen) - 1) * chosen, 1)  # position of the slot within its expert
-    fits = (tf.reduce_sum(chosen, 1) > 0) & (rank < capacity)
-    # Slots that do not fit go to one row past the end, which is cut off.
-    row = tf.where(fits, tf.reshape(indices, [-1]) * capacity + rank, experts * capacity)
-    sent = tf.scatter_nd(row[:, tf.newaxis], tf.repeat(x, k, axis=0), [experts * capacity + 1, depth])
-    blocks = tf.reshape(sent[:-1], [experts, capacity, depth])
+    ranks = slot_ranks(indices, experts, mask)
+    fits = (ranks.expert < experts) & (ranks.rank < capacity)
+    places = tf.where(fits, ranks.expert * capacity + ranks.rank, experts * capacity)
+    blocks = tf.reshape(send(x, places, k, experts * capacity), [experts, capacity, depth])
     outputs = tf.matmul(tf.nn.relu(tf.matmul(blocks, w1)), w2)
-    outputs = tf.pad(tf.reshape(outputs, [-1, depth]), [[0, 1], [0, 0]])
-    slots = tf.reshape(tf.gather(outputs, row), [-1, k, depth])
-    return tf.reduce_sum(slots * tf.cast(gates, x.dtype)[:, :, tf.newaxis], 1)
+    return receive(tf.reshape(outputs, [-1, depth]), places, gates)
+
+
+def count_slots(
+    x: tf.Tensor, indices: tf.Tensor, num_experts: int, capacity_factor: float, mask: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """How many slots (token, choice) there are, and how many the static form of `expert_feed_forward` drops.
+
+    Args:
+        x: tokens, `[tokens, depth]`.
+        indices: chosen experts, int32 `[tokens, k]`.
+        num_experts: number of experts.
+        capacity_factor: room of each expert over the mean load.
+        mask: bool `[tokens]`, or None; the others count nothing.
+
+    Returns:
+        Two float32 scalars.
+
+    Example:
+
+        slots, dropped = count_slots(tf.ones([4, 8]), tf.constant([[0], [0], [0], [1]]), 2, capacity_factor=1.0)  # 4, 1
+    """
+    capacity = _capacity(x, indices.shape[1] * capacity_factor / num_experts)
+    counts = slot_ranks(indices, num_experts, mask).counts
+    dropped = tf.reduce_sum(tf.maximum(counts - capacity, 0))
+    return tf.cast(tf.reduce_sum(counts), tf.float32), tf.cast(dropped, tf.float32)
 
 
 def _capacity(x: tf.Tensor, per_token: float) -> tf.Tensor | int:

@@ -23,7 +23,7 @@ def smoothed_cross_entropy(
         logits: `[tokens, vocab]`; computed in float32 whatever their type.
         labels: integer `[tokens]`.
         smoothing: probability given to the wrong classes, 0 for plain cross entropy.
-        form: "plain" or "fused"; None lets `choose` decide.
+        form: "plain" or "fused" ("static" is the same); None lets `choose` decide.
 
     Returns:
         Loss of each token in nats, float32 `[tokens]`.
@@ -38,7 +38,7 @@ def smoothed_cross_entropy(
         return tf.zeros_like(labels, tf.float32)
     high, low, entropy = smoothing_constants(classes, smoothing)
     form = form or choose("cross_entropy")
-    return {"plain": _plain, "fused": _fused}[form](logits, labels, high, low) - entropy
+    return (_plain if form == "plain" else _fused)(logits, labels, high, low) - entropy
 
 
 def smoothing_constants(classes: int, smoothing: float) -> tuple[float, float, float]:

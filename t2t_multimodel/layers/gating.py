@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from t2t_multimodel.kernels.noise import normal_noise
 from t2t_multimodel.kernels.products import small_softmax
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.seeds import Seed, draw
@@ -112,8 +113,7 @@ class NoisyTopKGate(ExplicitMaskLayer):
         logits, stddev = clean, None
         if training:
             stddev = tf.nn.softplus(tf.matmul(x, tf.convert_to_tensor(self.noise_kernel))) + _MIN_NOISE
-            noise = tf.random.stateless_normal(tf.shape(clean), draw(seed, self.seed_generator))
-            logits = clean + stddev * noise
+            logits = clean + stddev * self._noise(tf.shape(clean), mask, seed)
         top_values, top_indices = tf.math.top_k(logits, min(self.k + 1, self.num_experts))
         gates = (tf.nn.softmax if training else small_softmax)(top_values[:, : self.k])
         indices = top_indices[:, : self.k]
@@ -126,6 +126,14 @@ class NoisyTopKGate(ExplicitMaskLayer):
             counted = tf.cast(gates > 0, tf.float32) * weights[:, tf.newaxis]
             load = self._sum_by_expert(counted, indices)
         return gates, indices, load, importance
+
+    def _noise(self, shape, mask, seed):
+        """N(0, 1) for each token; that of a valid one does not depend on the padding before it."""
+        noise = normal_noise(shape, draw(seed, self.seed_generator))
+        if mask is None:
+            return noise
+        number = tf.cumsum(tf.cast(mask, tf.int32)) - 1  # of each valid token among them
+        return tf.gather(noise, tf.maximum(number, 0))
 
     def _sum_by_expert(self, values, indices):
         return tf.math.unsorted_segment_sum(tf.reshape(values, [-1]), tf.reshape(indices, [-1]), self.num_experts)

@@ -7,7 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from t2t_multimodel.kernels.experts import expert_feed_forward
+from t2t_multimodel import observe
+from t2t_multimodel.kernels.choose import is_compiled_by_xla
+from t2t_multimodel.kernels.experts import count_slots, expert_feed_forward
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared
 from t2t_multimodel.layers.layer_norm import LayerNorm
@@ -31,7 +33,9 @@ class MixtureOfExperts(ExplicitMaskLayer):
         loss_coefficient: weight of CV^2(importance) + CV^2(load) in the balance loss.
         residual_norm: False returns the mixture alone, without residual connection and normalization.
         capacity_factor: None drops nothing. A number gives every expert room for `capacity_factor * tokens * k /
-            num_experts` tokens, padding included, and drops the others: static shapes for XLA and TPUs.
+            num_experts` tokens, padding included, and drops the others: static shapes for XLA and TPUs. How many
+            slots (token, choice) there are and how many are dropped is shown as ``slots`` and ``dropped_slots``
+            (`observe`).
 
     Call arguments:
         x: `[batch, time, depth]`.
@@ -108,7 +112,7 @@ class MixtureOfExperts(ExplicitMaskLayer):
         tokens = tf.reshape(x, [-1, x.shape[-1]])
         mask = None if mask is None else tf.reshape(tf.cast(mask, tf.bool), [-1])
         random = {"training": training, "seed": seed}
-        if cache is None and self.capacity_factor is not None:
+        if cache is None and (self.capacity_factor is not None or is_compiled_by_xla()):
             routed = self._route(tokens, mask, random, capacity_factor=self.capacity_factor)
         else:
             routed = self._exact(tokens, mask, random, step=cache is not None)
@@ -129,6 +133,10 @@ class MixtureOfExperts(ExplicitMaskLayer):
 
     def _route(self, tokens, mask, random, **how):
         gates, indices, load, importance = self.gate(tokens, mask=mask, **random)
+        if how.get("capacity_factor") is not None:
+            slots, dropped = count_slots(tokens, indices, self.num_experts, how["capacity_factor"], mask)
+            observe.show(self.path, "slots", slots)
+            observe.show(self.path, "dropped_slots", dropped)
         w1, w2 = tf.convert_to_tensor(self.expert_in), tf.convert_to_tensor(self.expert_out)
         return expert_feed_forward(tokens, gates, indices, w1, w2, mask=mask, **how), load, importance
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from t2t_multimodel import observe
 from t2t_multimodel.data.input.parsing import batch_signature
+from t2t_multimodel.errors import HParamsError
+from t2t_multimodel.kernels.choose import compiled_by_xla, is_compiled_by_xla
 from t2t_multimodel.kernels.precision import products_in
 from t2t_multimodel.layers.seeds import Seed, SeedStream
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.task import Task
+from t2t_multimodel.training.compiled_step import CompiledStep
 from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.schedule import learning_rate
 
@@ -32,26 +38,43 @@ class Scores:
         return dict(vars(self))
 
 
-def _valid_outputs(
-    model: MultiModel, task: Task, batch, training: bool = False, seed: Seed = None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, list]:
-    """Outputs, labels `[targets]` and rows `[targets]` of valid targets; mixtures' (loss, load).
+class _Outputs(NamedTuple):
+    """What a model gives for the targets of a batch.
 
-    Outputs are hidden states `[targets, depth]` of autoregressive targets, else logits `[targets, classes]`.
+    Attributes:
+        outputs: hidden states `[targets, depth]` of autoregressive targets, else logits `[targets, classes]`.
+        labels: int32 `[targets]`.
+        weights: None where these are the valid targets alone. In static shapes they are all, and this is 1 where valid
+            and 0 at padding, float32 `[targets]`.
+        rows: of each target, `[targets]`, or None in static shapes.
+        mixtures: loss and load of each.
     """
+
+    outputs: tf.Tensor
+    labels: tf.Tensor
+    weights: tf.Tensor | None
+    rows: tf.Tensor | None
+    mixtures: list[tuple[tf.Tensor, tf.Tensor]]
+
+
+def _outputs_of_targets(model: MultiModel, task: Task, batch, training: bool = False, seed: Seed = None) -> _Outputs:
     inputs, spec, targets = task.problem.inputs, task.problem.targets, batch["targets"]
     encoded = model.encode(inputs, batch, training, seed)
     mixtures = [(encoded.loss, encoded.load)]
-    valid = tf.where(tf.not_equal(targets, spec.padding))
-    if not spec.autoregressive:
-        rows = valid[:, 0]
+    if spec.autoregressive:
+        hidden, loss, load = model.decode(spec, encoded, targets, batch["command"], training, seed)
+        mixtures.append((loss, load))
+        outputs = tf.reshape(hidden, [-1, hidden.shape[-1]])
+    else:
         outputs = spec.classify(model.nets[spec.key], encoded.positions)
-        return tf.gather(outputs, rows), tf.gather(targets, rows), rows, mixtures
-    hidden, loss, load = model.decode(spec, encoded, targets, batch["command"], training, seed)
-    mixtures.append((loss, load))
-    flat = tf.cast(valid[:, 0] * tf.shape(targets, tf.int64)[1] + valid[:, 1], tf.int32)
-    outputs = tf.gather(tf.reshape(hidden, [-1, hidden.shape[-1]]), flat)
-    return outputs, tf.gather(tf.reshape(targets, [-1]), flat), valid[:, 0], mixtures
+    labels = tf.reshape(targets, [-1])
+    real = tf.not_equal(labels, spec.padding)
+    if is_compiled_by_xla():
+        # Outputs at padding count nothing; what they are is of no account, but a label must be an id.
+        return _Outputs(outputs, tf.maximum(labels, 0), tf.cast(real, tf.float32), None, mixtures)
+    places = tf.cast(tf.where(real)[:, 0], tf.int32)
+    rows = places if targets.shape.rank == 1 else places // tf.shape(targets)[1]
+    return _Outputs(tf.gather(outputs, places), tf.gather(labels, places), None, rows, mixtures)
 
 
 def _score(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, num_rows: tf.Tensor) -> Scores:
@@ -80,7 +103,8 @@ class Gradients:
         values: of the objective, dense, one for each of `variables`.
         variables: those that the loss depends on.
         results: float32 scalars ``loss``, ``mixture_loss`` and ``token_accuracy``, and the mixtures' loads
-            ``load_encoder`` and ``load_decoder`` `[experts]`.
+            ``load_encoder`` and ``load_decoder`` `[experts]`; where experts have a capacity also ``slots``, the choices
+            of all tokens, and ``dropped_slots``, those that it had no room for.
     """
 
     values: list[tf.Tensor]
@@ -113,9 +137,10 @@ def part_gradients(
     """
     spec, smoothing = task.problem.targets, model.hparams.regularization.label_smoothing
     with products_in(model.hparams.compute.precision):
-        with tf.GradientTape() as tape:
-            outputs, labels, _, mixtures = _valid_outputs(model, task, batch, True, seed)
-            loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing)
+        with tf.GradientTape() as tape, observe.observing() as seen:
+            outputs, labels, weights, _, mixtures = _outputs_of_targets(model, task, batch, True, seed)
+            counted = () if weights is None else (weights,)
+            loss, hits = spec.loss_and_hits(model.nets[spec.key], outputs, labels, smoothing, *counted)
             loss /= total
             extra = tf.add_n([m[0] for m in mixtures]) / parts
             objective = loss * weight + extra
@@ -125,6 +150,9 @@ def part_gradients(
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
         if load.shape[0]:
             results[name] = load
+    for name in ("slots", "dropped_slots"):
+        if found := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
+            results[name] = tf.add_n(found)
     return Gradients([g for g, _ in pairs], [v for _, v in pairs], results)
 
 
@@ -177,12 +205,23 @@ def make_train_step(
     The loss is the mean label-smoothed cross entropy over the real targets of the whole batch, times the problem's
     weight, plus the mixtures' losses; each replica takes an equal share of the rows, and gradients are summed.
 
+    With `compute.compile` ``"xla"`` it is a `CompiledStep`: of a batch in a static shape, such as `StaticShapes` makes,
+    all positions go through the model, and those of padding weigh nothing.
+
     Returns:
         `step(batch, command, weight, step)`, which gives scalars by name and the mixtures' loads
         ``load_encoder`` and ``load_decoder`` `[experts]`. Where the loss or the gradient's norm is not finite, nothing
         is updated and ``skipped`` is 1.
+
+    Raises:
+        HParamsError: XLA shall compile a step for several devices.
     """
-    replicas = strategy.num_replicas_in_sync
+    replicas, static = strategy.num_replicas_in_sync, model.hparams.compute.compile == "xla"
+    if static and replicas > 1:
+        raise HParamsError(
+            f"hparam compute.compile=xla does not work with {replicas} devices; give --strategy=one_device or"
+            " compute.compile=none"
+        )
 
     def replica_step(batch, command, weight, step):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -200,22 +239,20 @@ def make_train_step(
         result = update(model, optimizer, sum_over_parts(gradients), step=step, train_steps=train_steps)
         return {**result, "targets": total}
 
-    signature = batch_signature(task.problem.inputs, task.problem.targets, model.hparams.modalities)
-
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            signature,
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.float32),
-            tf.TensorSpec([], tf.int64),
-        ],
-    )
     def train_step(batch, command, weight, step):
-        result = strategy.run(replica_step, args=(batch, command, weight, step))
+        with compiled_by_xla() if static else contextlib.nullcontext():
+            result = strategy.run(replica_step, args=(batch, command, weight, step))
         return {name: strategy.experimental_local_results(value)[0] for name, value in result.items()}
 
-    return train_step
+    if static:
+        return CompiledStep(train_step)
+    signature = [
+        batch_signature(task.problem.inputs, task.problem.targets, model.hparams.modalities),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.float32),
+        tf.TensorSpec([], tf.int64),
+    ]
+    return tf.function(train_step, autograph=False, input_signature=signature)
 
 
 def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.Tensor], tf.Tensor], dict]:
@@ -225,7 +262,7 @@ def make_eval_step(model: MultiModel, task: Task) -> Callable[[Mapping[str, tf.T
     @tf.function(autograph=False, input_signature=[signature, tf.TensorSpec([], tf.int32)])
     def eval_step(batch, command):
         rows = tf.shape(batch["targets"])[0]
-        outputs, labels, row_of, _ = _valid_outputs(model, task, {**batch, "command": command})
+        outputs, labels, _, row_of, _ = _outputs_of_targets(model, task, {**batch, "command": command})
         spec = task.problem.targets
         return _score(spec.logits(model.nets[spec.key], outputs), labels, row_of, rows).as_dict()
 

@@ -27,6 +27,14 @@ def _mean_loss(results: list[Mapping[str, Any]]) -> float:
     return sum(losses) / len(losses) if losses else float("nan")
 
 
+def _dropped_share(results: list[Mapping[str, Any]]) -> float:
+    """The share of tokens' choices that experts had no room for."""
+    slots, dropped = (
+        sum(float(result[name]) for result in results if name in result) for name in ("slots", "dropped_slots")
+    )
+    return dropped / slots if slots else 0.0
+
+
 class TrainingLog:
     """Collects the values of steps without waiting for them, and reports now and then.
 
@@ -93,10 +101,14 @@ class TrainingLog:
         means = {p: _mean_loss(results) for p, results in by_problem.items()}
         losses = " ".join(f"{problem} {loss:.2f}" for problem, loss in sorted(means.items()))
         not_finite = " ".join(f"{problem} {count}" for problem, count in sorted(skipped.items()) if count)
+        dropped = {p: share for p, results in by_problem.items() if (share := _dropped_share(results))}
+        dropped = " ".join(f"{problem} {share:.1%}" for problem, share in sorted(dropped.items()))
         left = (self._train_steps - step) / max(self._rate, 1e-9)
         print(
             f"step {step}/{self._train_steps}  {tokens / elapsed:.0f} targets/s  {rate:.2f} steps/s"
-            f"  left {format_seconds(left)}  loss: {losses}" + (f"  skipped: {not_finite}" if not_finite else ""),
+            f"  left {format_seconds(left)}  loss: {losses}"
+            + (f"  skipped: {not_finite}" if not_finite else "")
+            + (f"  dropped by experts: {dropped}" if dropped else ""),
             file=sys.stderr,
             flush=True,
         )
@@ -113,6 +125,8 @@ class TrainingLog:
                 accuracy = sum(float(r["token_accuracy"]) for r in results) / len(results)
                 tf.summary.scalar(f"token_accuracy/{problem}", accuracy)
                 tf.summary.scalar(f"skipped/{problem}", sum(float(r["skipped"]) for r in results))
+                if "slots" in results[-1]:
+                    tf.summary.scalar(f"dropped_by_experts/{problem}", _dropped_share(results))
                 self._write_load(problem, results[-1])
             for name in ("learning_rate", "gradient_norm", "mixture_loss"):
                 tf.summary.scalar(f"train/{name}", last[name])

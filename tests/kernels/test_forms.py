@@ -8,15 +8,16 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.kernels import choose as choose_module
-from t2t_multimodel.kernels.choose import FORMS, choose
+from t2t_multimodel.kernels.choose import FORMS, choose, compiled_by_xla
 from t2t_multimodel.kernels.conv_block import BlockForm, conv_block
 from t2t_multimodel.kernels.conv_step import StepWeights, conv_step
-from t2t_multimodel.kernels.depthwise import depthwise_conv_1d
+from t2t_multimodel.kernels.depthwise import depthwise_conv_1d, depthwise_conv_2d
 from t2t_multimodel.kernels.dropout import dropout
 from t2t_multimodel.kernels.experts import expert_feed_forward
 from t2t_multimodel.kernels.layer_norm import layer_norm
 from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
 from t2t_multimodel.kernels.losses import smoothed_cross_entropy
+from t2t_multimodel.kernels.noise import normal_noise
 from t2t_multimodel.kernels.products import last_axis_product, transposed_product
 from t2t_multimodel.layers.conv_block import ConvBlock
 from t2t_multimodel.layers.conv_step import ConvStep
@@ -61,8 +62,9 @@ def masked_block(mask=None, seed=None, **options):
 def routed(indices, mask=None):
     def run(form, x, gates, w1, w2):
         factor = float(EXPERTS) if form == "static" else None
+        chosen = tf.cast(tf.identity(indices), tf.int32)
         return expert_feed_forward(
-            x, gates, tf.constant(indices, tf.int32), w1, w2, capacity_factor=factor, mask=mask, form=form
+            x, gates, chosen, w1, w2, capacity_factor=factor, mask=mask, form=form
         )
 
     return run
@@ -82,9 +84,9 @@ def expert_tensors(tokens=40):
     ]
 
 
-def softmax_loss(labels, smoothing):
+def softmax_loss(labels, smoothing, weights=None):
     def run(form, hidden, table):
-        loss, hits = linear_cross_entropy(hidden, table, tf.constant(labels), smoothing, form=form)
+        loss, hits = linear_cross_entropy(hidden, table, tf.constant(labels), smoothing, weights, form=form)
         return tf.stack([loss, tf.stop_gradient(hits)])
 
     return run
@@ -113,6 +115,14 @@ CASES = {
         for padding in ("same", "causal")
         for width, dilation, time in [(1, 1, 5), (3, 1, 7), (15, 1, 6), (5, 4, 13), (15, 8, 16)]
     },
+    "depthwise_conv_2d": {
+        f"{strides}_{height}": (
+            lambda form, x, w, strides=strides: depthwise_conv_2d(x, w, strides, form=form),
+            [normal(2, height, 5, 4), normal(3, 3, 4, 1)],
+        )
+        for strides in ((1, 1), (2, 1), (2, 2))
+        for height in (6, 7)
+    },
     "layer_norm": {
         "rows": (
             lambda form, *tensors: layer_norm(*tensors, form=form),
@@ -125,6 +135,12 @@ CASES = {
             [normal(3, 5, 7)],
         )
         for rate in (0.0, 0.1, 0.5)
+    },
+    "normal_noise": {
+        "odd": (
+            lambda form, x: x * tf.cast(normal_noise([3, 5], tf.constant([1, 2]), form=form), x.dtype),
+            [normal(3, 5)],
+        )
     },
     "conv_step": {
         f"{padding}_{dilation}_{'masked' if mask is not None else 'whole'}": (
@@ -159,12 +175,18 @@ CASES = {
         "masked": (routed(choices([0] * EXPERTS), tf.constant(np.arange(40) % 3 > 0)), expert_tensors()),
     },
     "cross_entropy": {
-        f"{smoothing}_{tokens}": (
-            softmax_loss(RANDOM.integers(0, 33, tokens).astype("int32"), smoothing),
-            [normal(tokens, 6), normal(33, 6, scale=3.0)],
-        )
-        for smoothing in (0.0, 0.1)
-        for tokens in (1, 8, 21)
+        **{
+            f"{smoothing}_{tokens}": (
+                softmax_loss(RANDOM.integers(0, 33, tokens).astype("int32"), smoothing),
+                [normal(tokens, 6), normal(33, 6, scale=3.0)],
+            )
+            for smoothing in (0.0, 0.1)
+            for tokens in (1, 8, 21)
+        },
+        "weighted": (
+            softmax_loss(RANDOM.integers(0, 33, 11).astype("int32"), 0.1, tf.constant([1.0, 0, 2] + [1] * 8)),
+            [normal(11, 6), normal(33, 6, scale=3.0)],
+        ),
     },
 }
 
@@ -176,7 +198,7 @@ def value_and_gradients(function, form, tensors, dtype, traced=True):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             y = function(form, *tensors)
-            towards = tf.random.stateless_normal(tf.shape(y), [0, 1], dtype=tf.float64)
+            towards = tf.reshape(tf.sin(2.0 * tf.range(tf.cast(tf.size(y), tf.float64))), tf.shape(y))
             total = tf.reduce_sum(y * tf.cast(towards, y.dtype))
         return [y, *tape.gradient(total, tensors)]
 
@@ -197,7 +219,8 @@ def test_every_operation_is_compared():
 @pytest.fixture
 def small_chunks(monkeypatch):
     """The loss takes four tokens at a time."""
-    monkeypatch.setattr("t2t_multimodel.kernels.linear_cross_entropy._CHUNK", 33 * 4)
+    for name in ("_CHUNK", "_STATIC_CHUNK"):
+        monkeypatch.setattr(f"t2t_multimodel.kernels.linear_cross_entropy.{name}", 33 * 4)
 
 
 @functools.cache
@@ -221,6 +244,20 @@ def test_forms_agree_without_tracing(operation, case):
     function, tensors = CASES[operation][case]
     found = value_and_gradients(function, FORMS[operation][-1], tensors, tf.float32, traced=False)
     assert_agree(found, exact(operation, case))
+
+
+@pytest.mark.parametrize(("operation", "case"), [(operation, list(cases)[-1]) for operation, cases in CASES.items()])
+def test_forms_chosen_within_xla_agree(small_chunks, operation, case):
+    """Compiled by XLA, gradients included."""
+    function, tensors = CASES[operation][case]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run():
+        with compiled_by_xla():
+            form = choose(operation, kernel_sizes=(3,))
+            return value_and_gradients(function, form, tensors, tf.float32, traced=False)
+
+    assert_agree(run(), exact(operation, case))
 
 
 @pytest.mark.parametrize("layer", [ConvStep(6, 5, 4), ConvBlock(6, (3, 3, 5, 5), recompute=True, second_skip="hidden")])

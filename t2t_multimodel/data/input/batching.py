@@ -113,6 +113,10 @@ class BatchPlan:
         """Rows of all batches. Each example occurs once; within a bucket, the order is that of the data."""
         return [part for bound, rows in self.buckets.items() for part in np.array_split(rows, self._counts[bound])]
 
+    def largest_batch(self, bound: int) -> int:
+        """Rows of the largest batch of the bucket with that upper bound."""
+        return math.ceil(len(self.buckets[bound]) / self._counts[bound])
+
     def bucket_of(self, rows: np.ndarray) -> int:
         """Upper bound of the bucket that `rows` come from."""
         longest = int(self._lengths[rows].max())

@@ -12,6 +12,7 @@ import tensorflow as tf
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.input.batching import BatchPlan, plan_for
 from t2t_multimodel.data.input.parsing import RecordParser
+from t2t_multimodel.data.input.static_shapes import StaticShapes
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.errors import DataError
@@ -34,6 +35,7 @@ class ProblemInput:
 
     Attributes:
         unreadable: rows found unreadable so far, which batches go without.
+        static_shapes: of training batches for a step that XLA compiles (`compute.compile`), else None.
 
     Batches are dicts as `RecordParser` makes them.
     """
@@ -64,6 +66,9 @@ class ProblemInput:
             problem=problem.name,
             training=self._training,
         )
+        self.static_shapes: StaticShapes | None = None
+        if self._training and hparams.compute.compile == "xla":
+            self.static_shapes = StaticShapes(problem, self.plan, self.index.target_length, hparams)
         if self.plan.left_out:
             left_out, limit = self.plan.left_out, self.plan.limit
             warn(f"{left_out} of {self.examples} training examples of {problem.name} are longer than {limit}; left out")
@@ -126,11 +131,18 @@ class ProblemInput:
             rows = [row for row in rows_of(int(number)).tolist() if row not in self.unreadable]
             return np.array(self.index.read(rows), dtype=object)
 
+        def sizes_of(number):
+            return np.array(self.static_shapes.sizes(rows_of(int(number))), np.int32)
+
         def make(number):
             records = tf.numpy_function(read, [number], tf.string, stateful=False)
             records.set_shape([None])
             seed = tf.cast(tf.stack([self._seed, number]), tf.int32) if augment else None
-            return self.parser(records, seed)
+            batch = self.parser(records, seed)
+            if not augment or self.static_shapes is None:
+                return batch
+            sizes = tf.numpy_function(sizes_of, [number], tf.int32, stateful=False)
+            return self.static_shapes.filled(batch, sizes)
 
         numbers = tf.data.Dataset.range(start, stop)
         dataset = numbers.map(make, num_parallel_calls=_THREADS, deterministic=True).prefetch(2)

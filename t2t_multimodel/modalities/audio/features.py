@@ -15,6 +15,15 @@ def frame_count(samples: tf.Tensor, sample_rate: int, modalities) -> tf.Tensor:
     return tf.maximum((tf.maximum(samples, window) - window) // hop + 1, 1)
 
 
+def padded_frames(samples: int, sample_rate: int, modalities) -> int:
+    """Frames of a batch whose longest example has so many samples, as `audio_features` pads them."""
+    window, hop = _window_and_hop(sample_rate, modalities)
+    waveform = modalities.audio_features == "waveform"
+    frames = samples if waveform else max((max(samples, window) - window) // hop + 1, 1)
+    multiple = 2**modalities.audio_strided_blocks
+    return -(-frames // multiple) * multiple
+
+
 def _window_and_hop(sample_rate: int, modalities) -> tuple[int, int]:
     return (
         round(sample_rate * modalities.audio_window_ms / 1000),

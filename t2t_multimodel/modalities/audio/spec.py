@@ -187,6 +187,12 @@ class AudioSpec(InputSpec):
             limit=f"modalities.audio_max_seconds={modalities.audio_max_seconds:g}",
         )
 
+    def static_lengths(self, bound: int, modalities: Any) -> tuple[int | None, int | None]:
+        """The frames of so many samples, as `audio_features` pads them."""
+        from t2t_multimodel.modalities.audio.features import padded_frames
+
+        return padded_frames(bound, self.sample_rate, modalities), None
+
     def embed(self, net, features: Mapping[str, Any], training: bool = False, seed: Any = None) -> Positions:
         import tensorflow as tf
 

@@ -86,14 +86,16 @@ class ClassLabelSpec(TargetSpec):
         names = [*label_names, *map(str, range(len(label_names), self.num_classes))]
         return tf.gather(tf.constant(names), ids)
 
-    def loss_and_hits(self, net, outputs, labels, smoothing: float):
+    def loss_and_hits(self, net, outputs, labels, smoothing: float, weights=None):
         import tensorflow as tf
 
         from t2t_multimodel.kernels.losses import smoothed_cross_entropy
 
-        hits = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
+        hits = tf.cast(tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels), tf.float32)
         losses = smoothed_cross_entropy(outputs, labels, smoothing)
-        return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.float32))
+        if weights is not None:
+            losses, hits = losses * weights, hits * weights
+        return tf.reduce_sum(losses), tf.reduce_sum(hits)
 
     def extra_scores(self, sums: Mapping[str, float]) -> dict[str, float]:
         count = max(sums["targets"], 1.0)

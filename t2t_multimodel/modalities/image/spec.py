@@ -125,6 +125,10 @@ class ImageSpec(InputSpec):
         lengths = np.ones_like(index.target_length)
         return BatchCosts(lengths, batching.image_batch, [1], sort_key=index.target_length)
 
+    def static_lengths(self, bound: int, modalities: Any) -> tuple[int | None, int | None]:
+        del bound, modalities
+        return None, None
+
     def model_lengths(self, lengths: np.ndarray) -> None:
         return None
 

@@ -147,9 +147,9 @@ class SymbolSpec(InputSpec, TargetSpec):
     def logits(self, net, outputs):
         return net.logits(outputs)
 
-    def loss_and_hits(self, net, outputs, labels, smoothing: float):
+    def loss_and_hits(self, net, outputs, labels, smoothing: float, weights=None):
         import tensorflow as tf
 
         from t2t_multimodel.kernels.linear_cross_entropy import linear_cross_entropy
 
-        return linear_cross_entropy(outputs, tf.convert_to_tensor(net.softmax_table), labels, smoothing)
+        return linear_cross_entropy(outputs, tf.convert_to_tensor(net.softmax_table), labels, smoothing, weights)

@@ -63,9 +63,7 @@ def routed(indices, mask=None):
     def run(form, x, gates, w1, w2):
         factor = float(EXPERTS) if form == "static" else None
         chosen = tf.cast(tf.identity(indices), tf.int32)
-        return expert_feed_forward(
-            x, gates, chosen, w1, w2, capacity_factor=factor, mask=mask, form=form
-        )
+        return expert_feed_forward(x, gates, chosen, w1, w2, capacity_factor=factor, mask=mask, form=form)
 
     return run
 

@@ -107,9 +107,7 @@ def test_a_static_step_of_text_equals_the_free_one(tiny_hparams, form):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    ("inputs", "targets"), [(i, t) for i in INPUTS for t in TARGETS if (i, t) != ("text", "text")]
-)
+@pytest.mark.parametrize(("inputs", "targets"), [(i, t) for i in INPUTS for t in TARGETS if (i, t) != ("text", "text")])
 def test_static_steps_of_all_pairs_equal_the_free_ones(tiny_hparams, form, inputs, targets):
     assert_equal_steps(tiny_hparams.override(f"{SMALL},{FORMS[form]}"), inputs, targets)
 
@@ -136,5 +134,5 @@ def test_several_devices_are_refused(tiny_hparams):
     hparams = tiny_hparams.override(f"{SMALL},compute.compile=xla")
     problem = problem_of("text", "text")
     model = MultiModel(hparams, vocab_size=VOCAB, specs=[problem.inputs])
-    with pytest.raises(HParamsError, match="compute.compile=xla does not work with 2 devices"):
+    with pytest.raises(HParamsError, match=r"compute\.compile=xla does not work with 2 devices"):
         make_train_step(model, None, TwoReplicas(), Task(problem, 0), seed=1, train_steps=1)

@@ -17,6 +17,7 @@ from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import class_names, data_vocabulary, has_examples
 from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
 from t2t_multimodel.data.input.pipeline import ProblemInput
+from t2t_multimodel.data.input.static_shapes import describe_shapes
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import StorageError, TrainingError
 from t2t_multimodel.hparams.base import HParams
@@ -273,6 +274,9 @@ class Trainer:
         config, start = self.config, self.step
         if self.workers.chief:
             self.write_run_files()
+        for name, source in self.inputs.items():
+            if source.static_shapes is not None:
+                self.say(f"XLA compiles a step for {describe_shapes(source.static_shapes.all())} of {name}")
         if start >= config.train_steps:
             self.say(f"{config.output_dir} is at step {start}: no steps to train")
         elif config.hparams.compute.precision == "bfloat16":

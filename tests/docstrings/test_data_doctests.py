@@ -10,6 +10,7 @@ _PACKAGES = ("t2t_multimodel.data.generation", "t2t_multimodel.data.records", "t
 _MODULES = [
     "t2t_multimodel.demo",
     "t2t_multimodel.data.console",
+    "t2t_multimodel.data.input.static_shapes",
     "t2t_multimodel.data.metadata",
     "t2t_multimodel.data.storage",
     "t2t_multimodel.data.remote.path",

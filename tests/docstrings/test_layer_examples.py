@@ -20,6 +20,7 @@ WITHOUT = {
     "TimeGrid",
     "FusedConvStep",
     "Normalized",
+    "Ranks",
     "Routing",
     "route",
     "as_stream",

@@ -16,12 +16,12 @@ VOCAB, ROWS, TIME = 23, 3, 8
 INPUTS = {"text": SymbolSpec(), "image": ImageSpec(), "audio": AudioSpec()}
 TARGETS = {"text": SymbolSpec(), "class": ClassLabelSpec(num_classes=5)}
 SMALL = (
-    "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.mixer_blocks=1,"
+    "body.depth=16,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.mixer_blocks=1,"
     "body.kernel_sizes=3:3:3:3,body.dilations=1:1:1:2,body.attention_conv_blocks=0,body.feed_forward=16,"
     "body.feed_forward_kernel=3,modalities.image_entry_filters=4:4,modalities.image_size=16,modalities.audio_blocks=1,"
     "modalities.audio_strided_blocks=1,mixture.hidden=8,optimizer.schedule=constant,optimizer.warmup_steps=0,"
     # Adam would divide rounding errors of gradients near zero by their own size.
-    "optimizer.learning_rate=0.002,optimizer.epsilon=0.001,regularization.dropout=0.2"
+    "optimizer.learning_rate=0.001,optimizer.epsilon=0.001,regularization.dropout=0.2"
 )
 
 

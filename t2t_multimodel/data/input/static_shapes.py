@@ -68,7 +68,7 @@ class StaticShapes:
         found = set()
         for bound, rows in self._plan.buckets.items():
             found |= {self._sizes(bound, int(length)) for length in np.unique(self._target_lengths[rows])}
-        return sorted(found)
+        return sorted(found, key=lambda sizes: (sizes.inputs, sizes.targets, sizes.rows))
 
     def _sizes(self, bound: int, longest_target: int) -> Sizes:
         inputs, targets = self._spec.static_lengths(bound, self._modalities)
@@ -104,11 +104,11 @@ class StaticShapes:
 
 
 def describe_shapes(shapes: list[Sizes]) -> str:
-    """How many shapes, and the largest one, for people.
+    """How many shapes, for people.
 
     Example:
         >>> describe_shapes([Sizes(32, 8, 8), Sizes(4, 64, 64)])
-        '2 shapes of batches, up to 256 positions'
+        '2 shapes of batches (rows x inputs x targets: 32x8x8 to 4x64x64)'
     """
-    largest = max(size.rows * max(size.inputs, size.targets, 1) for size in shapes)
-    return f"{len(shapes)} shape{'s' * (len(shapes) > 1)} of batches, up to {largest} positions"
+    first, last = ("x".join(map(str, shape)) for shape in (shapes[0], shapes[-1]))
+    return f"{len(shapes)} shapes of batches (rows x inputs x targets: {first} to {last})"

@@ -8,7 +8,7 @@ from typing import Any
 from t2t_multimodel import registry
 from t2t_multimodel.errors import MultiModelError
 
-_CHOICES = {"sampling_method": ("argmax", "random"), "compile": ("none", "xla")}
+_CHOICES = {"sampling_method": ("argmax", "random"), "compile": ("none", "xla"), "precision": ("float32", "bfloat16")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,8 @@ class DecodeHParams:
         constrained: outputs of a problem with a grammar are held to it, such as parses to well-formed trees.
         compile: ``none``, or ``xla``: the loop over ids of a search without a beam is compiled once for each rounded
             shape. That takes seconds and makes small models faster (docs/performance.md); scores differ by rounding.
+        precision: of the factors of products, ``float32`` or ``bfloat16``; attention over earlier ids and the logits
+            are in float32.
     """
 
     batch_size: int = 32
@@ -45,6 +47,7 @@ class DecodeHParams:
     sampling_seed: int = 0
     constrained: bool = True
     compile: str = "none"
+    precision: str = "float32"
 
     @property
     def samples(self) -> bool:
@@ -83,6 +86,8 @@ class DecodeHParams:
             raise MultiModelError("sampling_method=random draws one output an input; give beam_size=1")
         if made.compile == "xla" and made.beam_size > 1:
             raise MultiModelError("compile=xla compiles searches without a beam; give beam_size=1 or compile=none")
+        if made.compile == "xla" and made.precision != "float32":
+            raise MultiModelError("compile=xla takes float32 alone; give precision=float32 or compile=none")
         return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from t2t_multimodel.decoding.greedy import greedy_loop, most_probable
 from t2t_multimodel.decoding.loop import Loop, State, run_slice, run_to_end
 from t2t_multimodel.decoding.sampling import make_choice
 from t2t_multimodel.decoding.steps import Found, model_cache, model_step
+from t2t_multimodel.kernels.precision import products_in
 from t2t_multimodel.model import MultiModel
 
 
@@ -46,9 +48,10 @@ def make_search(
 
     @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def search(batch, command, max_lengths, features, uniform):
-        cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
-        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
-        return run_to_end(loop)
+        with _products(model, hparams):
+            cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
+            loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+            return run_to_end(loop)
 
     return search
 
@@ -77,8 +80,9 @@ def make_sliced_search(
 
     @tf.function(autograph=False, input_signature=search_signature(model, problem, constraints))
     def start(batch, command, max_lengths, features, uniform):
-        cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
-        loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
+        with _products(model, hparams):
+            cache = first_cache(model, problem, hparams, length, constraints, batch, max_lengths, features)
+            loop = search_loop(model, problem, hparams, length, constraints, cache, command, max_lengths, uniform)
         return tf.nest.map_structure(tf.convert_to_tensor, loop.state)
 
     first = start.get_concrete_function().structured_outputs
@@ -87,8 +91,9 @@ def make_sliced_search(
 
     @tf.function(autograph=False, input_signature=[state, *rest, tf.TensorSpec([], tf.int32)])
     def advance(state, command, max_lengths, uniform, until):
-        loop = search_loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
-        state, unfinished = run_slice(loop._replace(state=state), until)
+        with _products(model, hparams):
+            loop = search_loop(model, problem, hparams, length, constraints, state[-1], command, max_lengths, uniform)
+            state, unfinished = run_slice(loop._replace(state=state), until)
         return state, unfinished, loop.found(*state), loop.growing(*state)
 
     return SlicedSearch(start, advance)
@@ -143,6 +148,12 @@ def search_loop(
         how = {"beams": hparams.beam_size, "alpha": hparams.alpha, "stop_early": not hparams.return_beams}
         return beam_loop(step, cache, max_lengths, length, **how)
     return greedy_loop(step, cache, max_lengths, length, _choice(hparams, uniform))
+
+
+def _products(model: MultiModel, hparams: DecodeHParams) -> contextlib.AbstractContextManager[None]:
+    """The block in which products are computed as hparams ask for; kernels are cast before the loop over ids."""
+    kernels = [variable for variable in model.trainable_variables if len(variable.shape) in (2, 3)]
+    return products_in(hparams.precision, kernels=kernels)
 
 
 def _choice(hparams: DecodeHParams, uniform: tf.Tensor):

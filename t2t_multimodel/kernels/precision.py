@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
 _products = contextvars.ContextVar("products", default="float32")
+_kernels: contextvars.ContextVar[dict[int, tf.Tensor] | None] = contextvars.ContextVar("kernels", default=None)
 
 
 @contextlib.contextmanager
-def products_in(dtype: str) -> Iterator[None]:
+def products_in(dtype: str, kernels: Iterable[Any] = ()) -> Iterator[None]:
     """The block that traces a computation whose products take factors of `dtype`, its gradient included.
 
     All else, and every weight, stays in float32: sums over tokens, normalisations, softmax, gate and loss.
 
     Args:
         dtype: ``"float32"`` or ``"bfloat16"``.
+        kernels: variables that are cast here, once, for all products within: a loop would cast them at each turn.
 
     Example:
 
@@ -30,11 +33,15 @@ def products_in(dtype: str) -> Iterator[None]:
     Reference: Micikevicius et al., "Mixed Precision Training", 2018. Bfloat16 has the range of float32 and needs no
     loss scaling.
     """
-    token = _products.set(dtype)
+    cast = (
+        {} if dtype == "float32" else {id(kernel): tf.cast(tf.convert_to_tensor(kernel), dtype) for kernel in kernels}
+    )
+    tokens = _products.set(dtype), _kernels.set(cast)
     try:
         yield
     finally:
-        _products.reset(token)
+        for variable, token in zip((_products, _kernels), tokens):
+            variable.reset(token)
 
 
 def product_dtype(dtype: tf.DType) -> tf.DType:
@@ -59,6 +66,19 @@ def as_factor(x: tf.Tensor) -> tf.Tensor:
             hidden = last_axis_product(as_factor(tf.ones([2, 8])), tf.ones([8, 3]))  # bfloat16
     """
     return tf.cast(x, product_dtype(x.dtype))
+
+
+def as_kernel(kernel: Any, dtype: tf.DType) -> tf.Tensor:
+    """A variable or tensor as the second factor of a product whose first one is of `dtype`.
+
+    Example:
+
+        kernel = as_kernel(tf.ones([8, 3]), tf.bfloat16)
+    """
+    ready = (_kernels.get() or {}).get(id(kernel))
+    if ready is not None and ready.dtype == dtype:
+        return ready
+    return tf.cast(tf.convert_to_tensor(kernel), dtype)
 
 
 def sum_dtype(dtype: tf.DType) -> tf.DType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from t2t_multimodel.kernels.choose import choose
-from t2t_multimodel.kernels.precision import as_factor
+from t2t_multimodel.kernels.precision import as_factor, as_kernel
 
 
 def reshape_like(rows: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -37,7 +37,7 @@ def last_axis_product(
         y = last_axis_product(tf.ones([2, 5, 8]), tf.ones([8, 3]))  # [2, 5, 3]
     """
     rows = as_factor(x if x.shape.rank == 2 else tf.reshape(x, [-1, kernel.shape[0]]))
-    kernel = tf.cast(tf.convert_to_tensor(kernel), rows.dtype)
+    kernel = as_kernel(kernel, rows.dtype)
     form = form or choose("product", units=kernel.shape[1])
     y = tf.cast(tf.matmul(rows, kernel) if form == "plain" else _fused_product(rows, kernel), x.dtype)
     if bias is not None:

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from t2t_multimodel import observe
-from t2t_multimodel.kernels.precision import as_factor
+from t2t_multimodel.kernels.precision import as_factor, as_kernel
 from t2t_multimodel.kernels.products import last_axis_product, reshape_like, small_batched_product, small_softmax
 from t2t_multimodel.layers.dropout import Dropout
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
@@ -120,7 +120,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
     ):
         if cache is not None:
             return self._step(x, source_mask, training, seed, cache)
-        keys, values = self._keys_and_values(x if source is None else source)
+        keys, values = self._keys_and_values(as_factor(x if source is None else source))
         bias = _bias(tf.shape(x)[1], mask if source is None else source_mask, causal)
         return self._attend(x, keys, values, bias, training, seed)
 
@@ -142,18 +142,15 @@ class MultiHeadAttention(ExplicitMaskLayer):
         return y, {"keys": keys, "values": values, "position": position + tf.shape(x)[1]}
 
     def _keys_and_values(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        source = as_factor(source)
-        return self._heads(source, self._cast(self.key_kernel)), self._heads(source, self._cast(self.value_kernel))
-
-    def _cast(self, kernel) -> tf.Tensor:
-        # Outside of `call`, as in `init_cache`, Keras does not cast variables.
-        return tf.cast(tf.convert_to_tensor(kernel), self.compute_dtype)
+        return self._heads(source, self.key_kernel), self._heads(source, self.value_kernel)
 
     def _attend(self, x, keys, values, bias, training, seed, step=False):
-        kernel, scale = tf.convert_to_tensor(self.query_kernel), (self.depth // self.num_heads) ** -0.5
+        scale = (self.depth // self.num_heads) ** -0.5
         # Scaling the kernel costs less than scaling the queries or the logits, but for a step's few rows.
-        factor = as_factor(x)
-        queries = self._heads(factor, kernel) * scale if step else self._heads(factor, kernel * scale)
+        if step:  # attention of few rows is faster in float32
+            queries = self._heads(x, self.query_kernel) * scale
+        else:
+            queries = self._heads(as_factor(x), tf.convert_to_tensor(self.query_kernel) * scale)
         product = small_batched_product if step else _product
         logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
         logits = logits if bias is None else logits + bias
@@ -163,9 +160,8 @@ class MultiHeadAttention(ExplicitMaskLayer):
         mixed = product(tf.cast(weights, values.dtype), values)
         if x.shape[1] != 1:
             mixed = tf.transpose(mixed, [0, 2, 1, 3])  # [batch, time, heads, head_depth]
-        rows = tf.reshape(mixed, [-1, self.depth])
-        kernel = tf.cast(tf.convert_to_tensor(self.output_kernel), rows.dtype)
-        return reshape_like(tf.cast(tf.matmul(rows, kernel), x.dtype), x)
+        rows = as_factor(tf.reshape(mixed, [-1, self.depth]))
+        return reshape_like(tf.cast(tf.matmul(rows, as_kernel(self.output_kernel, rows.dtype)), x.dtype), x)
 
     def _heads(self, x: tf.Tensor, kernel) -> tf.Tensor:
         """`[batch, time, depth]` to `[batch, heads, time, head_depth]`."""

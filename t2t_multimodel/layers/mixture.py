@@ -10,6 +10,7 @@ import tensorflow as tf
 from t2t_multimodel import observe
 from t2t_multimodel.kernels.choose import is_compiled_by_xla
 from t2t_multimodel.kernels.experts import count_slots, expert_feed_forward
+from t2t_multimodel.kernels.precision import as_kernel, product_dtype
 from t2t_multimodel.layers.explicit_mask import ExplicitMaskLayer
 from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared
 from t2t_multimodel.layers.layer_norm import LayerNorm
@@ -137,7 +138,7 @@ class MixtureOfExperts(ExplicitMaskLayer):
             slots, dropped = count_slots(tokens, indices, self.num_experts, how["capacity_factor"], mask)
             observe.show(self.path, "slots", slots)
             observe.show(self.path, "dropped_slots", dropped)
-        w1, w2 = tf.convert_to_tensor(self.expert_in), tf.convert_to_tensor(self.expert_out)
+        w1, w2 = (as_kernel(kernel, product_dtype(tokens.dtype)) for kernel in (self.expert_in, self.expert_out))
         return expert_feed_forward(tokens, gates, indices, w1, w2, mask=mask, **how), load, importance
 
     def compute_output_shape(self, x_shape, cache_shape=None):

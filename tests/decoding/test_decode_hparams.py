@@ -38,6 +38,8 @@ def test_names_and_types_are_read():
         ("sampling_method=random,beam_size=4", "give beam_size=1"),
         ("compile=yes", "give none or xla"),
         ("compile=xla,beam_size=4", "give beam_size=1"),
+        ("precision=half", "give float32 or bfloat16"),
+        ("compile=xla,precision=bfloat16", "give precision=float32"),
     ],
 )
 def test_what_does_not_fit_is_one_line(text, message):

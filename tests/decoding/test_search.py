@@ -47,6 +47,14 @@ def test_a_compiled_search_gives_the_same(model):
     assert_same(outputs(model, SENTENCES[:3], compile="xla", **how), outputs(model, SENTENCES[:3], **how))
 
 
+@pytest.mark.parametrize("how", [{}, {"beam_size": 3}], ids=["greedy", "beam"])
+def test_a_search_in_bfloat16_scores_nearly_as_in_float32(model, how):
+    plain = [one.score for one in outputs(model, **how)]
+    mixed = [one.score for one in outputs(model, precision="bfloat16", **how)]
+    assert all(score != other for score, other in zip(mixed, plain, strict=True))
+    np.testing.assert_allclose(mixed, plain, rtol=0.02)
+
+
 def test_scores_of_outputs_are_those_of_given_targets(model):
     for problem, values in (("mini_parsing", SENTENCES), ("mini_speech", [(np.ones(4000, np.float32) * 0.1, 8000)])):
         for output in model.generate(problem, values, beam_size=3, extra_length=6, constrained=False):

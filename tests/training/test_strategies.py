@@ -45,7 +45,7 @@ def test_a_tpu_that_is_not_there_is_one_line(monkeypatch, address, message):
 
 
 def test_a_tpu_needs_the_static_step():
-    with pytest.raises(HParamsError, match="give compute[.]compile=xla"):
+    with pytest.raises(HParamsError, match=r"give compute\.compile=xla"):
         check_strategy("tpu", HParams())
     check_strategy("tpu", HParams(compute=ComputeHParams(compile="xla")))
     check_strategy("mirrored", HParams())

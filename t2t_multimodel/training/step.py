@@ -270,10 +270,10 @@ def traced(
         return tf.function(function, autograph=False, input_signature=signatures)
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return CompiledStep(function, jit_compile=False)
-    if strategy.num_replicas_in_sync > 1:
+    if (replicas := strategy.num_replicas_in_sync) > 1:
         raise HParamsError(
-            f"hparam compute.compile=xla does not work with {strategy.num_replicas_in_sync} devices; give"
-            " --strategy=one_device or compute.compile=none"
+            f"hparam compute.compile=xla does not work with {replicas} devices; give --strategy=one_device or"
+            " compute.compile=none"
         )
     return CompiledStep(function)
 

@@ -12,7 +12,7 @@ from tests.integration.test_workers import free_ports
 
 PROGRAM = [sys.executable, "-m", "tests.integration.joined_batch"]
 HPARAMS = (
-    "body.encoder_blocks=1,body.decoder_blocks=1,optimizer.name=sgd,optimizer.schedule=constant,"
+    "body.depth=8,body.encoder_blocks=1,body.decoder_blocks=1,body.attention_conv_blocks=0,optimizer.name=sgd,optimizer.schedule=constant,"
     "optimizer.warmup_steps=0,optimizer.learning_rate=0.3,optimizer.clip_norm=0.5,mixture.loss_coefficient=0.1,"
     "regularization.dropout=0.2,regularization.attention_dropout=0.1"
 )

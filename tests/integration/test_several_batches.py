@@ -33,7 +33,7 @@ def state(folder):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "save_counter" not in name}
 
 
-@pytest.mark.parametrize("scheme", ["uniform", "distributed"])
+@pytest.mark.parametrize("scheme", [pytest.param("uniform", marks=pytest.mark.slow), "distributed"])
 def test_a_run_that_goes_on_ends_bit_equal(scheme, mini_data, small_hparams, tmp_path, capfd):
     hparams = small_hparams.override(f"mixture.num_experts=3,accumulate_steps=2,mixing.scheme={scheme}")
     outputs = []

@@ -17,7 +17,7 @@ class LocalDevices:
     """The replicas of a strategy that live in this process.
 
     `Strategy.run` gives all replicas one program. Where each does something else, e.g. trains a problem of its own, it
-    calls functions that are bound to one device.
+    calls functions that are bound to one device. A TPU counts as one device: what is bound runs on its host.
 
     Args:
         strategy: devices of the training.
@@ -33,10 +33,15 @@ class LocalDevices:
 
     def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
-        self.count = strategy.num_replicas_in_sync
+        on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+        self.count = 1 if on_tpu else strategy.num_replicas_in_sync
         self._names = strategy.extended.worker_devices if self.count > 1 else (None,)
-        first = strategy.experimental_distribute_values_from_function(lambda context: context.replica_id_in_sync_group)
-        self.replicas = [int(replica) for replica in strategy.experimental_local_results(first)]
+        self.replicas = [0]
+        if self.count > 1:
+            ids = strategy.experimental_distribute_values_from_function(
+                lambda context: context.replica_id_in_sync_group
+            )
+            self.replicas = [int(replica) for replica in strategy.experimental_local_results(ids)]
         self._wanted = True
         self._threads = ThreadPoolExecutor(len(self._names)) if len(self._names) > 1 else None
 

@@ -21,9 +21,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("local_eval_frequency", 1000, "Steps between evaluations; 0: at the end.", lower_bound=0)
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Steps between checkpoints.", lower_bound=1)
     flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
-    flags.DEFINE_string("strategy", "auto", "auto, one_device, mirrored, multi_worker or tpu: docs/distributed.md.")
+    flags.DEFINE_string(
+        "strategy", "auto", "auto, one_device, mirrored, multi_worker, tpu or mesh: docs/distributed.md."
+    )
     flags.DEFINE_integer("replicas", 0, "Devices of this process; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_string("tpu", "", "Name or grpc address of the TPU, or local; TPU_NAME by default.")
+    flags.DEFINE_string("mesh_shape", "", "Of strategy mesh, such as batch:2;experts:4.")
     cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
@@ -64,6 +67,7 @@ def main(_) -> None:
         strategy=FLAGS.strategy,
         replicas=FLAGS.replicas,
         tpu=FLAGS.tpu,
+        mesh_shape=FLAGS.mesh_shape,
         strict=FLAGS.strict,
         warm_start_from=FLAGS.warm_start_from,
     )
@@ -86,10 +90,20 @@ def _describe() -> None:
     }
     if len(names) == 1:
         print(describe.format_parts(parts[names[0]]))
+        if FLAGS.mesh_shape:
+            _describe_mesh(registry.hparams(names[0]).override(FLAGS.hparams), specs)
         if FLAGS.describe_batch:
             _describe_step(registry.hparams(names[0]).override(FLAGS.hparams), problems)
     else:
         print(describe.format_parts({name: sum(counts.values()) for name, counts in parts.items()}, total=False))
+
+
+def _describe_mesh(hparams, specs) -> None:
+    """Prints the bytes of a training on each device of --mesh_shape."""
+    from t2t_multimodel.training import describe
+
+    print()
+    print(describe.format_bytes(describe.bytes_by_device(hparams, FLAGS.mesh_shape, specs=specs)))
 
 
 def _describe_step(hparams, problems) -> None:

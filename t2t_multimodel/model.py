@@ -17,6 +17,8 @@ from t2t_multimodel.data.spec import InputSpec, Positions, Spec, TargetSpec
 from t2t_multimodel.errors import DecodeError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.layers.seeds import Seed, as_stream
+from t2t_multimodel.mesh.experts import mesh_in_scope
+from t2t_multimodel.mesh.sharded import ShardedVariable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,7 @@ class MultiModel(keras.Model):
         vocab_size: ids of the shared vocabulary.
         specs: specs of all inputs and targets the model shall serve.
 
-    All variables exist after construction.
+    All variables exist after construction. Within the scope of an `ExpertMesh` experts are divided over its devices.
 
     Call arguments:
         features: of a batch, as `RecordParser` makes them: ``inputs``, for audio also ``input_length``, and, where
@@ -104,7 +106,7 @@ class MultiModel(keras.Model):
 
     def __init__(self, hparams: HParams, *, vocab_size: int, specs: Iterable[Spec], name: str = "multimodel", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.hparams, self.vocab_size = hparams, vocab_size
+        self.hparams, self.vocab_size, self.mesh = hparams, vocab_size, mesh_in_scope()
         self.specs = _unique(specs)
         self.encoder, self.mixer, self.decoder = make_body(hparams)
         self.nets = {spec.key: spec.make_net(hparams, vocab_size) for spec in self.specs}
@@ -272,12 +274,18 @@ class MultiModel(keras.Model):
         hparams = HParams.from_json(json.dumps(config.pop("hparams")))
         return cls(hparams, specs=[registry.spec_from_config(one) for one in config.pop("specs")], **config)
 
-    def named_variables(self) -> dict[str, tf.Variable]:
-        """All weights by their path, the names under which checkpoints keep them; seed generators are not kept."""
-        named = {variable.path: variable.value for variable in self.weights}
-        if len(named) != len(self.weights):
+    def named_variables(self, *, trainable: bool = False) -> dict[str, tf.Variable | ShardedVariable]:
+        """All weights by their path, the names under which checkpoints keep them; seed generators are not kept.
+
+        Args:
+            trainable: leaves out what no optimizer updates.
+        """
+        weights = self.trainable_weights if trainable else self.weights
+        sharded = {} if self.mesh is None else self.mesh.variables
+        found = [(variable.path, sharded.get(variable.path, variable.value)) for variable in weights]
+        if len(dict(found)) != len({id(variable) for _, variable in found}):
             raise ValueError("two variables of the model have the same path")
-        return named
+        return dict(found)
 
 
 def _unique(specs: Iterable[Spec]) -> tuple[Spec, ...]:

@@ -22,6 +22,7 @@ FLOORS = [
     ["problems"],
     ["modalities"],
     ["layers"],
+    ["mesh"],
     ["kernels"],
     ["problems.readers"],
     ["data"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from t2t_multimodel.layers.gating import NoisyTopKGate, cv_squared
 from t2t_multimodel.layers.layer_norm import LayerNorm
 from t2t_multimodel.layers.replicas import sum_over_replicas
 from t2t_multimodel.layers.seeds import Seed
+from t2t_multimodel.mesh.experts import mesh_in_scope
 
 Cache = dict[str, Any]
 
@@ -25,7 +27,7 @@ class MixtureOfExperts(ExplicitMaskLayer):
     """`LayerNorm(x + mixture(x))` with a noisy top-k gate and ReLU feed-forward experts without biases.
 
     Padding is removed before the gate: it reaches no expert and counts in no loss, and the mixture's share of the
-    output is zero there.
+    output is zero there. Built within the scope of an `ExpertMesh`, its experts are divided over several devices.
 
     Args:
         num_experts: number of experts.
@@ -82,20 +84,17 @@ class MixtureOfExperts(ExplicitMaskLayer):
 
     def build(self, x_shape):
         """Creates `expert_in` `[experts, depth, hidden]` and `expert_out` `[experts, hidden, depth]`."""
-        depth = x_shape[-1]
+        depth, self.mesh = x_shape[-1], mesh_in_scope()
         self.gate.build((None, depth))
         if self.norm is not None:
             self.norm.build(x_shape)
+        add = self.add_weight if self.mesh is None else functools.partial(self.mesh.add_weight, self)
         # Glorot's rule for one expert: Keras would count the experts as receptive field.
         limit = (6.0 / (depth + self.hidden)) ** 0.5
         uniform = keras.initializers.RandomUniform(-limit, limit)
-        self.expert_in = self.add_weight(
-            name="expert_in", shape=(self.num_experts, depth, self.hidden), initializer=uniform
-        )
+        self.expert_in = add(name="expert_in", shape=(self.num_experts, depth, self.hidden), initializer=uniform)
         uniform = keras.initializers.RandomUniform(-limit, limit)
-        self.expert_out = self.add_weight(
-            name="expert_out", shape=(self.num_experts, self.hidden, depth), initializer=uniform
-        )
+        self.expert_out = add(name="expert_out", shape=(self.num_experts, self.hidden, depth), initializer=uniform)
         self.built = True
 
     def init_cache(self, batch_size: int | tf.Tensor, max_length: int | None = None) -> Cache:
@@ -135,11 +134,16 @@ class MixtureOfExperts(ExplicitMaskLayer):
     def _route(self, tokens, mask, random, **how):
         gates, indices, load, importance = self.gate(tokens, mask=mask, **random)
         if how.get("capacity_factor") is not None:
-            slots, dropped = count_slots(tokens, indices, self.num_experts, how["capacity_factor"], mask)
+            count = count_slots if self.mesh is None else self.mesh.count_slots
+            slots, dropped = count(tokens, indices, self.num_experts, how["capacity_factor"], mask)
             observe.show(self.path, "slots", slots)
             observe.show(self.path, "dropped_slots", dropped)
-        w1, w2 = (as_kernel(kernel, product_dtype(tokens.dtype)) for kernel in (self.expert_in, self.expert_out))
-        return expert_feed_forward(tokens, gates, indices, w1, w2, mask=mask, **how), load, importance
+        if self.mesh is not None:
+            mixed = self.mesh.feed_forward(tokens, gates, indices, self.expert_in, self.expert_out, mask=mask, **how)
+        else:
+            w1, w2 = (as_kernel(kernel, product_dtype(tokens.dtype)) for kernel in (self.expert_in, self.expert_out))
+            mixed = expert_feed_forward(tokens, gates, indices, w1, w2, mask=mask, **how)
+        return mixed, load, importance
 
     def compute_output_shape(self, x_shape, cache_shape=None):
         """Shapes of the three results; with a cache also its shape."""

@@ -13,6 +13,7 @@ import tensorflow as tf
 from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
+from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 from t2t_multimodel.runs import checkpoint_files as files
 
 Result = TypeVar("Result")
@@ -84,8 +85,8 @@ class Checkpointer:
         self,
         output_dir: str | os.PathLike,
         *,
-        model: Mapping[str, tf.Variable],
-        optimizer: Mapping[str, tf.Variable] | None = None,
+        model: Mapping[str, tf.Variable | ShardedVariable],
+        optimizer: Mapping[str, tf.Variable | ShardedVariable] | None = None,
         keep: int = 20,
     ):
         self._output_dir, self._keep = storage.at(output_dir), keep
@@ -184,6 +185,11 @@ class Checkpointer:
             print_warning(f"older checkpoints of {self._output_dir} are not cleared ({files.first_line(error)})")
 
 
-def _all_finite(variables: list[tf.Variable]) -> tf.Tensor:
+def _all_finite(variables: list[tf.Variable | ShardedVariable]) -> tf.Tensor:
     """Whether all values of each variable are finite, `[variables]`."""
-    return tf.stack([tf.math.is_finite(tf.reduce_sum(v * 0.0)) for v in variables])
+    return tf.stack([tf.reduce_all([_is_finite(part) for part in parts_of(variable)]) for variable in variables])
+
+
+def _is_finite(variable: tf.Variable) -> tf.Tensor:
+    with tf.device(variable.device):
+        return tf.math.is_finite(tf.reduce_sum(variable * 0.0))

@@ -1,21 +1,26 @@
-"""Parameter counts of a model, by part."""
+"""Parameter counts of a model by part, and what its training keeps on each device of a mesh."""
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.backend.common import global_state
 
 from t2t_multimodel.data.spec import InputSpec, TargetSpec
 from t2t_multimodel.errors import MultiModelError
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.mesh.experts import ExpertMesh
+from t2t_multimodel.mesh.layout import MeshLayout, check_mesh_shape
 from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.training import flops
+from t2t_multimodel.training.optimizers.make import moment_count
 
 VOCAB_SIZE = 8192
 _PENDING = "uninitialized_variables"  # Keras' name of its list; keras/src/backend/common/variables.py
@@ -59,6 +64,66 @@ def parameters_by_part(
 def parameter_count(hparams: HParams, *, vocab_size: int = VOCAB_SIZE) -> int:
     """Trainable parameters of a text model."""
     return sum(parameters_by_part(hparams, vocab_size=vocab_size).values())
+
+
+class MeshBytes(NamedTuple):
+    """Bytes that a training keeps on one device.
+
+    Attributes:
+        weights, moments, gradients: of the experts, or of all other parts.
+    """
+
+    weights: int
+    moments: int
+    gradients: int
+
+
+def bytes_by_device(
+    hparams: HParams,
+    mesh_shape: str,
+    *,
+    vocab_size: int = VOCAB_SIZE,
+    specs: Iterable[InputSpec | TargetSpec] = (SymbolSpec(),),
+) -> list[dict[str, MeshBytes]]:
+    """Bytes of ``experts`` and ``others`` on each device of a mesh, in its order; nothing is allocated.
+
+    Activations come on top.
+
+    Args:
+        hparams: of the model.
+        mesh_shape: such as ``batch:2;experts:4``.
+        vocab_size: ids of the vocabulary.
+        specs: which modality nets; the symbol net alone unless given.
+
+    Raises:
+        MultiModelError: the experts cannot be divided over such a mesh.
+    """
+    batch, experts = check_mesh_shape(mesh_shape, hparams)
+    mesh = ExpertMesh(MeshLayout(batch, experts, ("CPU:0",) * (batch * experts)))
+    with _without_values(), mesh.scope():
+        model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
+    found = [{"experts": MeshBytes(0, 0, 0), "others": MeshBytes(0, 0, 0)} for _ in mesh.layout.devices]
+    shards: Counter[str] = Counter()
+    for variable in model.trainable_variables:
+        part = "experts" if variable.path in mesh.variables else "others"
+        device = found[shards[variable.path]]
+        shards[variable.path] += 1
+        weights = int(np.prod(variable.shape)) * tf.as_dtype(variable.dtype).size
+        moments = moment_count(hparams.optimizer, variable.path, variable) * weights
+        device[part] = MeshBytes(*map(sum, zip(device[part], (weights, moments, weights))))
+    return found
+
+
+def format_bytes(devices: Sequence[Mapping[str, MeshBytes]]) -> str:
+    """A table of the bytes on the first device, and on each of the others where there are any."""
+    head = f"{'':28}" + "".join(f"{name:>18}" for name in (*MeshBytes._fields, "all"))
+    rows = [("first device", devices[0]), ("each other device", devices[-1])][: len(devices)]
+    lines = [f"bytes on {len(devices)} device{'s' * (len(devices) > 1)}", head]
+    for name, parts in rows:
+        sums = MeshBytes(*map(sum, zip(*parts.values())))
+        for part, counts in (*((f"{name}: {part}", counts) for part, counts in parts.items()), (name, sums)):
+            lines.append(f"{part:28}" + "".join(f"{count:18,}" for count in (*counts, sum(counts))))
+    return "\n".join(lines)
 
 
 def parse_batch(text: str) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from t2t_multimodel.errors import HParamsError, MultiModelError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training.distribution.tpu import tpu_strategy
 
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu", "mesh")
 
 
 def make_strategy(name: str = "auto", replicas: int = 0, tpu: str = "") -> tf.distribute.Strategy:
@@ -21,8 +21,9 @@ def make_strategy(name: str = "auto", replicas: int = 0, tpu: str = "") -> tf.di
     Args:
         name: ``"one_device"``; ``"mirrored"``, several GPUs or, without GPUs, logical devices of the CPU;
             ``"multi_worker"``, the processes that the environment variable TF_CONFIG names, each with its GPUs or its
-            CPU (docs/distributed.md); ``"tpu"``; ``"auto"``, processes where TF_CONFIG names several, else all GPUs,
-            else one device.
+            CPU (docs/distributed.md); ``"tpu"``; ``"mesh"``, one device beside which the experts have their own
+            (`mesh.experts.make_mesh`); ``"auto"``, processes where TF_CONFIG names several, else all GPUs, else one
+            device.
         replicas: number of devices of this process; 0 takes all GPUs, or one device where there are none. For "auto"
             and "mirrored".
         tpu: name or address of the TPU (`tpu_strategy`).
@@ -44,7 +45,7 @@ def make_strategy(name: str = "auto", replicas: int = 0, tpu: str = "") -> tf.di
     if name == "tpu":
         return tpu_strategy(tpu)
     gpus = tf.config.list_physical_devices("GPU")
-    wanted = 1 if name == "one_device" else replicas or max(len(gpus), 1)
+    wanted = 1 if name in ("one_device", "mesh") else replicas or max(len(gpus), 1)
     if wanted == 1:
         return tf.distribute.get_strategy()
     if not gpus:

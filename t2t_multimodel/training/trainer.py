@@ -21,6 +21,7 @@ from t2t_multimodel.data.input.static_shapes import describe_shapes
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import StorageError, TrainingError
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.mesh.experts import ExpertMesh, make_mesh
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
@@ -65,6 +66,7 @@ class TrainConfig:
         strategy: one of `strategies.STRATEGIES`.
         replicas: devices of this process to train on; 0 takes all GPUs, else one device.
         tpu: name or address of the TPU, for the strategy "tpu".
+        mesh_shape: of strategy ``"mesh"``, such as ``batch:2;experts:4``.
         strict: damaged records are fatal.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
     """
@@ -82,6 +84,7 @@ class TrainConfig:
     strategy: str = "auto"
     replicas: int = 0
     tpu: str = ""
+    mesh_shape: str = ""
     strict: bool = False
     warm_start_from: str = ""
 
@@ -128,12 +131,13 @@ def read_data(config: TrainConfig) -> RunData:
     return RunData(vocabulary=vocabulary, manifest=manifest, tasks=tasks, inputs=inputs)
 
 
-def build_model(manifest: Manifest, strategy: tf.distribute.Strategy) -> tuple[MultiModel, Optimizer]:
-    """The run's model and its optimizer, with initial values, on the devices of `strategy`."""
-    with strategy.scope():
+def build_model(
+    manifest: Manifest, strategy: tf.distribute.Strategy, mesh: ExpertMesh | None = None
+) -> tuple[MultiModel, Optimizer]:
+    """The run's model and its optimizer, with initial values, on the devices of `strategy`, the experts on `mesh`."""
+    with strategy.scope(), mesh.scope() if mesh else contextlib.nullcontext():
         model = manifest.make_model()
-        trainable = {variable.path: variable.value for variable in model.trainable_variables}
-        return model, make_optimizer(trainable, manifest.hparams.optimizer)
+        return model, make_optimizer(model.named_variables(trainable=True), manifest.hparams.optimizer)
 
 
 def evaluated_tasks(config: TrainConfig, tasks: Iterable[Task], evaluator: Evaluator) -> list[Task]:
@@ -163,8 +167,9 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
         MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
     """
     strategy = strategy or _strategy_of(config)
+    mesh = make_mesh(config.strategy, config.mesh_shape, config.hparams)
     data = read_data(config)
-    model, optimizer = build_model(data.manifest, strategy)
+    model, optimizer = build_model(data.manifest, strategy, mesh)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
     if has_checkpoints(config.output_dir):
         trainer.restore()

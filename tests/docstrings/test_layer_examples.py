@@ -1,4 +1,4 @@
-"""The Example of every public docstring of layers, kernels and body runs."""
+"""The Example of every public docstring of layers, kernels, mesh and body runs."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-PACKAGES = ("t2t_multimodel.kernels", "t2t_multimodel.layers", "t2t_multimodel.body")
+PACKAGES = ("t2t_multimodel.kernels", "t2t_multimodel.mesh", "t2t_multimodel.layers", "t2t_multimodel.body")
 # They need no Example: parts of what others show, or a name says all.
 WITHOUT = {
     "ExplicitMaskLayer",
@@ -35,6 +35,10 @@ WITHOUT = {
     "strided_size",
     "with_cache",
     "make_body",
+    "check_mesh_shape",
+    "find_devices",
+    "make_mesh",
+    "mesh_in_scope",
 }
 
 

@@ -1,5 +1,11 @@
 from t2t_multimodel import registry
-from t2t_multimodel.training.describe import format_parts, parameter_count, parameters_by_part
+from t2t_multimodel.training.describe import (
+    bytes_by_device,
+    format_bytes,
+    format_parts,
+    parameter_count,
+    parameters_by_part,
+)
 
 # Text models with a vocabulary of 8192; a change of architecture shows here.
 COUNTS = {
@@ -42,3 +48,16 @@ def test_counted_models_are_never_allocated(monkeypatch):
     parameter_count(registry.hparams("multimodel_mini"))
     type("Double", (keras.layers.Layer,), {"call": lambda self, x: x * 2})()(keras.Input([3]))
     assert not [path for path in allocated if path.startswith("multimodel")]
+
+
+def test_each_device_of_a_mesh_keeps_its_share_of_the_experts():
+    hparams = registry.hparams("multimodel_mini")
+    parts = parameters_by_part(hparams)
+    experts = 2 * 2 * hparams.mixture.num_experts * hparams.body.depth * hparams.mixture.hidden
+    (one,) = bytes_by_device(hparams, "experts:1")
+    assert one["experts"] == (4 * experts, 8 * experts, 4 * experts)  # Adam's two moments
+    assert one["experts"].weights + one["others"].weights == 4 * sum(parts.values())
+    four = bytes_by_device(hparams, "batch:2;experts:2")
+    assert [device["experts"].weights for device in four] == [2 * experts] * 4
+    assert four[0]["others"] == one["others"] and not any(sum(device["others"]) for device in four[1:])
+    assert f"{16 * experts:,}" in format_bytes([one]) and "each other device" in format_bytes(four)

@@ -41,14 +41,15 @@ class Accumulation:
             self.sums = [self._zeros(variable) for variable in model.trainable_variables]
         self._updates: dict[tuple[int, ...], tf.types.experimental.PolymorphicFunction] = {}
 
-    @staticmethod
-    def _zeros(variable) -> tf.Variable:
-        return tf.Variable(
-            tf.zeros(variable.shape, variable.dtype),
-            trainable=False,
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.SUM,
-        )
+    def _zeros(self, variable) -> tf.Variable:
+        # Beside the experts that live on devices of a mesh.
+        with contextlib.nullcontext() if self.model.mesh is None else tf.device(variable.value.device):
+            return tf.Variable(
+                tf.zeros(variable.shape, variable.dtype),
+                trainable=False,
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.SUM,
+            )
 
     @staticmethod
     def add(gradients: Gradients, sums: Sequence[tf.Variable]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
+
+from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 
 
 class Optimizer:
@@ -14,16 +17,21 @@ class Optimizer:
     values and slots.
 
     Args:
-        variables: trainable variables by name. Create the optimizer within the strategy's scope.
+        variables: trainable variables by name. Create the optimizer within the strategy's scope. The slots of a
+            `ShardedVariable` lie beside its shards.
         optimizer: hparams group.
 
     Call `apply` within a replica context; every replica applies the same summed gradients.
     """
 
-    def __init__(self, variables: Mapping[str, tf.Variable], optimizer):
+    def __init__(self, variables: Mapping[str, tf.Variable | ShardedVariable], optimizer):
         self._variables = dict(variables)
         self._hparams = optimizer
-        self._position = {variable.ref(): i for i, variable in enumerate(self._variables.values())}
+        wholes = self._variables.values()
+        self._position = {part.ref(): i for i, whole in enumerate(wholes) for part in parts_of(whole)}
+        sharded = [whole for whole in wholes if isinstance(whole, ShardedVariable)]
+        self._shards = {shard.ref() for whole in sharded for shard in whole.shards}
+        self._copies = self._shards - {shard.ref() for whole in sharded for shard in whole.distinct}
         self._updates = tf.Variable(
             tf.zeros([len(self._variables)]),
             trainable=False,
@@ -32,14 +40,16 @@ class Optimizer:
         )
 
     @staticmethod
-    def _slot(variable: tf.Variable) -> tf.Variable:
+    def _slot(variable: tf.Variable | ShardedVariable) -> tf.Variable | ShardedVariable:
+        if isinstance(variable, ShardedVariable):
+            return variable.zeros()
         return tf.Variable(
             tf.zeros(variable.shape, variable.dtype),
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
 
-    def named_variables(self) -> dict[str, tf.Variable]:
+    def named_variables(self) -> dict[str, tf.Variable | ShardedVariable]:
         """State by name, as checkpoints keep it; the vector of update counts follows the order of the variables."""
         return {"updates": self._updates}
 
@@ -55,14 +65,14 @@ class Optimizer:
 
         Args:
             gradients: summed over replicas, one for each variable, dense.
-            variables: a subset of the optimizer's variables.
+            variables: a subset of the optimizer's variables; of a `ShardedVariable` its shards, all or none.
             learning_rate: float32 scalar.
             healthy: bool scalar; where it is False, or the norm is not finite, nothing is updated.
 
         Returns:
             the global norm before clipping, and whether the update was made.
         """
-        norm = tf.linalg.global_norm(gradients)
+        norm = tf.linalg.global_norm([g for g, v in zip(gradients, variables) if v.ref() not in self._copies])
         healthy = tf.logical_and(healthy, tf.math.is_finite(norm))
 
         def update():
@@ -74,18 +84,26 @@ class Optimizer:
     def _clip_and_update(self, gradients, variables, learning_rate, norm):
         if self._hparams.clip_norm:
             scale = self._hparams.clip_norm / tf.maximum(norm, self._hparams.clip_norm)
-            gradients = [gradient * tf.cast(scale, gradient.dtype) for gradient in gradients]
+            gradients = [self._scaled(gradient, scale, variable) for gradient, variable in zip(gradients, variables)]
         positions = [self._position[variable.ref()] for variable in variables]
-        updated = tf.reduce_sum(tf.one_hot(positions, len(self._variables)), axis=0)
+        updated = tf.reduce_max(tf.one_hot(positions, len(self._variables)), axis=0)
         counts = self._updates.read_value() + updated
         tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
         decay = self._hparams.weight_decay
         for variable in variables:
             if decay and variable.shape.rank > 1:
-                tf.raw_ops.AssignSubVariableOp(
-                    resource=variable.handle, value=learning_rate * decay * tf.convert_to_tensor(variable)
-                )
+                with self._beside(variable):
+                    decrease = learning_rate * decay * tf.convert_to_tensor(variable)
+                tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=decrease)
         self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
+
+    def _beside(self, variable: tf.Variable) -> contextlib.AbstractContextManager[None]:
+        """The block that computes on the device of a shard; other variables are updated where the step runs."""
+        return tf.device(variable.device) if variable.ref() in self._shards else contextlib.nullcontext()
+
+    def _scaled(self, gradient: tf.Tensor, scale: tf.Tensor, variable: tf.Variable) -> tf.Tensor:
+        with self._beside(variable):
+            return gradient * tf.cast(scale, gradient.dtype)
 
     def _update(self, updates: list[tuple[int, tf.Tensor, tf.Variable]], learning_rate: tf.Tensor, counts: tf.Tensor):
         """Updates variables.

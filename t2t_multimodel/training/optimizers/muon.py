@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+import keras
 import tensorflow as tf
 
 from t2t_multimodel.training.optimizers.adam import Adam
@@ -39,9 +40,9 @@ def orthogonalize(matrices: tf.Tensor, steps: int) -> tf.Tensor:
     return tf.linalg.matrix_transpose(x) if tall else x
 
 
-def is_hidden_matrix(name: str, variable: tf.Variable) -> bool:
+def is_hidden_matrix(name: str, variable: tf.Variable | keras.Variable) -> bool:
     """Whether Muon updates a variable: a kernel `[inputs, outputs]`, or one of experts `[experts, inputs, outputs]`."""
-    return variable.shape.rank in (2, 3) and not any(part in name for part in _NOT_HIDDEN)
+    return len(variable.shape) in (2, 3) and not any(part in name for part in _NOT_HIDDEN)
 
 
 class Muon(Adam):
@@ -67,16 +68,18 @@ class Muon(Adam):
         groups = defaultdict(list)
         for i, gradient, variable in updates:
             if i in self._hidden:
-                groups[tuple(variable.shape)].append((variable, self._moved(i, gradient)))
-        for shape, members in groups.items():
-            steps = orthogonalize(tf.stack([step for _, step in members]), self._hparams.muon_steps)
+                groups[tuple(variable.shape), variable.device].append((variable, self._moved(gradient, variable)))
+        for (shape, _), members in groups.items():
             scale = learning_rate * (self._hparams.muon_scale * max(shape[-2:]) ** 0.5)
-            for (variable, _), step in zip(members, tf.unstack(steps * scale)):
-                tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=step)
+            with self._beside(members[0][0]):
+                steps = orthogonalize(tf.stack([step for _, step in members]), self._hparams.muon_steps)
+                for (variable, _), step in zip(members, tf.unstack(steps * scale)):
+                    tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=step)
 
-    def _moved(self, position: int, gradient: tf.Tensor) -> tf.Tensor:
+    def _moved(self, gradient: tf.Tensor, variable: tf.Variable) -> tf.Tensor:
         """Nesterov's momentum after `gradient`."""
-        slot, decay = self._first[position], self._hparams.muon_momentum
-        momentum = decay * slot.read_value() + gradient
-        tf.raw_ops.AssignVariableOp(resource=slot.handle, value=momentum)
-        return gradient + decay * momentum
+        (slot,), decay = self._slots[variable.ref()], self._hparams.muon_momentum
+        with self._beside(variable):
+            momentum = decay * slot.read_value() + gradient
+            tf.raw_ops.AssignVariableOp(resource=slot.handle, value=momentum)
+            return gradient + decay * momentum

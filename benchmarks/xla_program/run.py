@@ -22,17 +22,22 @@ import time
 _LEAST = 20
 
 
+def parser() -> argparse.ArgumentParser:
+    """The flags."""
+    found = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
+    found.add_argument("folders", nargs="+", help="of programs")
+    found.add_argument("--repeats", type=int, default=20, help="timed steps")
+    found.add_argument("--peak", type=float, default=0.0, help="of the device, TFLOP/s")
+    found.add_argument("--budget", type=float, default=480.0, help="seconds for all programs")
+    found.add_argument("--out", default="", help="file that results are appended to")
+    found.add_argument("--random", action="store_true", help="fill the arguments at random, whatever args.npz holds")
+    found.add_argument("--one", action="store_true", help="measure the one program in this process")
+    return found
+
+
 def main(arguments: list[str]) -> None:
     """Measures one program after the other and prints a JSON object for each."""
-    parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", help="of programs")
-    parser.add_argument("--repeats", type=int, default=20, help="timed steps")
-    parser.add_argument("--peak", type=float, default=0.0, help="of the device, TFLOP/s")
-    parser.add_argument("--budget", type=float, default=480.0, help="seconds for all programs")
-    parser.add_argument("--out", default="", help="file that results are appended to")
-    parser.add_argument("--random", action="store_true", help="fill the arguments at random, whatever args.npz holds")
-    parser.add_argument("--one", action="store_true", help="measure the one program in this process")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.one:
         print(json.dumps(measure(pathlib.Path(options.folders[0]), options)))
         return

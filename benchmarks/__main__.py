@@ -6,7 +6,8 @@ import sys
 
 
 def main() -> None:
-    names = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("[a-z]*.py"))
+    folder = pathlib.Path(__file__).parent
+    names = sorted(path.stem for path in [*folder.glob("[a-z]*.py"), *(p.parent for p in folder.glob("*/__init__.py"))])
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         sys.exit(f"usage: python -m benchmarks {{{','.join(names)}}} [flags]")
     importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])

@@ -217,7 +217,7 @@ class ComputeHParams:
         precision: of the factors of products in training, ``"float32"`` or ``"bfloat16"``; weights, the optimizer and
             all else are in float32.
         compile: ``"none"``, or ``"xla"``: a train step is one XLA program for each shape of batches (docs/training.md).
-            Without `mixture.capacity_factor` no token is dropped by an expert; a quarter of the experts' rows or so is
+            Without `mixture.capacity_factor` no token is dropped by an expert; about a third of the experts' rows is
             then computed in vain.
     """
 

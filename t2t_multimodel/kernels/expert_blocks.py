@@ -13,7 +13,8 @@ _TILE = 128
 def block_size(slots: int, num_experts: int) -> int:
     """Rows of a block: half of an expert's mean load, a multiple of 8, or of 128 where loads are large.
 
-    Every expert's last block is half empty in the mean, so that a quarter of the rows is computed in vain.
+    There are as many blocks as the worst routing needs, of whose rows a third is empty. Smaller blocks would leave
+    less room, but read the weights more often.
 
     Example:
 

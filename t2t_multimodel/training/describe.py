@@ -27,7 +27,7 @@ _PENDING = "uninitialized_variables"  # Keras' name of its list; keras/src/backe
 
 
 @contextlib.contextmanager
-def _without_values() -> Iterator[None]:
+def without_values() -> Iterator[None]:
     """Variables made within the block are never allocated.
 
     Keras remembers variables without values and would give them theirs at the next symbolic call of any layer:
@@ -51,7 +51,7 @@ def parameters_by_part(
         vocab_size: ids of the vocabulary.
         specs: which modality nets; the symbol net alone unless given.
     """
-    with _without_values():
+    with without_values():
         model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
     counts: Counter[str] = Counter()
     for variable in model.trainable_variables:
@@ -100,7 +100,7 @@ def bytes_by_device(
     """
     batch, experts = check_mesh_shape(mesh_shape, hparams)
     mesh = ExpertMesh(MeshLayout(batch, experts, ("CPU:0",) * (batch * experts)))
-    with _without_values(), mesh.scope():
+    with without_values(), mesh.scope():
         model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
     found = [{"experts": MeshBytes(0, 0, 0), "others": MeshBytes(0, 0, 0)} for _ in mesh.layout.devices]
     shards: Counter[str] = Counter()
@@ -149,7 +149,7 @@ def step_flops(
     vocab_size: int = VOCAB_SIZE,
 ) -> dict[str, int]:
     """Useful FLOPs of a train step by part; arguments as for `flops.forward_flops`."""
-    with _without_values():
+    with without_values():
         model = MultiModel(hparams, vocab_size=vocab_size, specs={inputs, targets, SymbolSpec()})
     forward = flops.forward_flops(model, inputs, targets, source_lengths, lengths)
     return {part: flops.TRAINING_FACTOR * count for part, count in forward.items()}

@@ -302,6 +302,7 @@ def replica_share(batch: Mapping[str, tf.Tensor], padding: int, replica, replica
     indices = tf.range(start, start + size)
     inside = indices < rows
     shared = {name: tf.gather(value, tf.minimum(indices, rows - 1)) for name, value in batch.items()}
+    inside &= shared.get("row_mask", True)
     targets = shared["targets"]
     keep = inside if targets.shape.rank == 1 else inside[:, None]
     return {**shared, "targets": tf.where(keep, targets, padding), "row_mask": inside}

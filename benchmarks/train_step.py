@@ -2,8 +2,8 @@
 
     python -m benchmarks train_step --hparams_set=multimodel_base --kind=text --batch=32 --source=64 --target=64
 
-Random data without padding, so that all positions are valid. Each variant of the process' settings runs in a new
-process, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
+Random data without padding, so that all positions are valid. Each variant of the process' settings, or with products
+in bfloat16, runs in a new process, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from benchmarks import harness
 
-VARIANTS = ("as_commands", "default_allocator", "without_onednn")
+VARIANTS = ("as_commands", "default_allocator", "without_onednn", "bfloat16")
 
 
 def main(arguments: list[str]) -> None:
@@ -60,6 +60,8 @@ def measure(options: argparse.Namespace) -> dict:
     from t2t_multimodel import registry
 
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
+    if options.variant == "bfloat16":
+        hparams = hparams.override(compute__precision="bfloat16")
     bench = harness.make_bench(hparams, options.kind, options.batch, options.source, options.target, options.vocab)
     times = [bench.step(0)]
     first_step = time.time() - options.started if options.started else float("nan")

@@ -58,7 +58,7 @@ class ExpertProgram:
         hidden = mtf.relu(mtf.einsum([moved, w1], inner))
         outputs = self._to_groups(mtf.einsum([hidden, w2], moved.shape))
         outputs, moved, hidden = self._lower(mesh, outputs, moved, hidden)
-        return [_two_less(slice) for slice in outputs], moved, hidden
+        return _squeezed(outputs), moved, hidden
 
     def backward(self, moved: Slices, hidden: Slices, d_outputs: Slices) -> tuple[Slices, Slices, Slices]:
         """The gradients of blocks, `w1` and `w2`, those of weights summed over all devices that hold them.
@@ -76,7 +76,7 @@ class ExpertProgram:
         dw1, dw2 = mtf.einsum([moved, d_hidden], w1.shape), mtf.einsum([hidden, d_outputs], w2.shape)
         d_blocks = self._to_groups(mtf.einsum([d_hidden, w1], d_outputs.shape))
         d_blocks, dw1, dw2 = self._lower(mesh, d_blocks, dw1, dw2)
-        return [_two_less(slice) for slice in d_blocks], dw1, dw2
+        return _squeezed(d_blocks), dw1, dw2
 
     def _begin(self):
         mtf = mesh_tensorflow()
@@ -107,6 +107,10 @@ class ExpertProgram:
         return [lowering.tensors[result].to_laid_out_tensor().tensor_list for result in results]
 
 
-def _two_less(blocks: tf.Tensor) -> tf.Tensor:
-    with tf.device(blocks.device):
-        return tf.squeeze(blocks, [0, 1])
+def _squeezed(blocks: Slices) -> Slices:
+    """Without the two dimensions of the group, which are of size 1 on each device."""
+    results = []
+    for mine in blocks:
+        with tf.device(mine.device):
+            results.append(tf.squeeze(mine, [0, 1]))
+    return results

@@ -124,11 +124,13 @@ def sizes_of(hparams, folder, *shapes):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def check_sizes(sizes, experts, devices):
-    (one,) = {sizes[""].pop("experts of CPU:0")}
-    for shape, found in sizes.items():
-        for device in range(devices.get(shape, 0)):
-            assert found.pop(f"experts of CPU:{device}") * experts[shape] == one
+def check_sizes(sizes, expected):
+    """`expected`: of each mesh shape, the divisor of the experts and the number of devices."""
+    one = sizes[""].pop("experts of CPU:0")
+    for shape, (divisor, devices) in expected.items():
+        found = sizes[shape]
+        for device in range(devices):
+            assert found.pop(f"experts of CPU:{device}") * divisor == one
         assert found == sizes[""], shape  # all others are on the first device
 
 
@@ -143,16 +145,12 @@ def mesh_hparams(tiny_hparams):
 
 def test_two_and_four_devices_take_the_steps_of_one(mesh_hparams, tmp_path):
     """With dropout and gate noise, by Adam with clipping; and a checkpoint goes from one layout to the next."""
-    sizes = sizes_of(mesh_hparams, tmp_path, "experts:2", "experts:4")
-    check_sizes(sizes, experts={"experts:2": 2, "experts:4": 4}, devices={"experts:2": 2, "experts:4": 4})
+    sizes = sizes_of(mesh_hparams, tmp_path, "experts:2", "batch:2;experts:2")
+    check_sizes(sizes, {"experts:2": (2, 2), "batch:2;experts:2": (2, 4)})
 
 
 @pytest.mark.slow
 def test_muon_and_the_other_body(mesh_hparams, tmp_path):
     hparams = mesh_hparams.override("body.form=plus,optimizer.name=muon,optimizer.weight_decay=0.1")
-    sizes = sizes_of(hparams, tmp_path, "batch:2;experts:2", "batch:2;experts:1")
-    check_sizes(
-        sizes,
-        experts={"batch:2;experts:2": 2, "batch:2;experts:1": 1},
-        devices={"batch:2;experts:2": 4, "batch:2;experts:1": 2},
-    )
+    sizes = sizes_of(hparams, tmp_path, "experts:4", "batch:2;experts:1")
+    check_sizes(sizes, {"experts:4": (4, 4), "batch:2;experts:1": (1, 2)})

@@ -20,10 +20,33 @@ _PACKAGE = "t2t_multimodel.bin"
 flags.DEFINE_bool("debug", False, "Also print where in the program an error happened.")
 
 
+# Flags whose paths may be in an object store.
+_IN_STORES = (
+    "data_dir",
+    "output_dir",
+    "checkpoint_path",
+    "warm_start_from",
+    "decode_from_file",
+    "decode_to_file",
+    "score_file",
+    "subwords_file",
+)
+
+
 class _PathParser(flags.ArgumentParser):
-    """A path; `~` is the home folder."""
+    """A path; `~` is the home folder.
+
+    Args:
+        name: of the flag.
+    """
+
+    def __init__(self, name: str):
+        super().__init__()
+        self._in_stores = name in _IN_STORES
 
     def parse(self, argument: str) -> str:
+        if paths.is_remote(argument) and not self._in_stores:
+            raise ValueError("an object store is not written or read here; give a path of this machine")
         return paths.resolve(argument)
 
     def flag_type(self) -> str:
@@ -32,7 +55,7 @@ class _PathParser(flags.ArgumentParser):
 
 def define_path(name: str, help_text: str, default: str | None = None) -> None:
     """Defines a flag that is a path."""
-    flags.DEFINE(_PathParser(), name, default, help_text, serializer=flags.ArgumentSerializer())
+    flags.DEFINE(_PathParser(name), name, default, help_text, serializer=flags.ArgumentSerializer())
 
 
 def define_problem_flags() -> None:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -16,3 +18,25 @@ def test_what_the_user_chose_stands(monkeypatch, variable, call):
     monkeypatch.delenv(variable)
     call()
     assert os.environ[variable] != "0"
+
+
+LEAVING = """
+import atexit, sys, types
+from t2t_multimodel import process
+
+atexit.register(print, "registered")
+print("flushed", end="")
+if sys.argv[1] == "loaded":
+    sys.modules["tensorflow_io"] = types.ModuleType("tensorflow_io")
+process.leave(3)
+print(" and goes on", end="")
+"""
+
+
+@pytest.mark.parametrize(
+    ("plug_in", "status", "printed"),
+    [("loaded", 3, "flushedregistered\n"), ("not", 0, "flushed and goes onregistered\n")],
+)
+def test_a_process_with_the_plug_in_of_stores_leaves_at_once(plug_in, status, printed):
+    done = subprocess.run([sys.executable, "-c", LEAVING, plug_in], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (status, printed)

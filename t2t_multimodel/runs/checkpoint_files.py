@@ -127,6 +127,8 @@ def set_aside(path: str) -> str:
 def clear_leftovers(output_dir: str | os.PathLike) -> None:
     """Removes what broken saves and removals left behind; call it where no other trainer writes."""
     folder = storage.at(output_dir)
+    if not folder.is_dir():
+        return
     for path in list(folder.iterdir()):
         if _LEFTOVER.fullmatch(path.name):
             storage.remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -183,3 +183,17 @@ def test_the_home_folder_in_lists_of_paths(mini_run, tmp_path, monkeypatch):
     found, missing = model.generate("mini_image_class", ["~/ein Bild ü.png", "~nobody_there/x.png"], errors="return")
     assert found.error is None and found.text
     assert "there is no user" in missing.error
+
+
+@pytest.mark.parametrize(
+    ("flag", "cause"),
+    [
+        ("--tmp_dir=s3://bucket/x", "give a path of this machine"),
+        ("--data_dir=hdfs://host/x", "addresses of this kind are not read; give gs://BUCKET/..."),
+        ("--data_dir=s3:///x", "addresses of this kind are not read"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_named_at_once(flag, cause, tmp_path):
+    line = one_line(run("t2t_datagen", "--problem=mini_parsing", flag, cwd=tmp_path))
+    assert flag.partition("=")[2] in line and cause in line
+    assert not list(tmp_path.iterdir())

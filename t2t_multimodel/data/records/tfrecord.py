@@ -50,8 +50,7 @@ def frame(payloads: Sequence[bytes]) -> list[bytes]:
     """The payloads as records of a TFRecord file.
 
     Example:
-        >>> import pathlib
-        >>> pathlib.Path("toy-dev-00000-of-00001").write_bytes(b"".join(frame([b"one", b"two"])))
+        >>> storage.at("toy-dev-00000-of-00001").write_bytes(b"".join(frame([b"one", b"two"])))
         38
     """
     checks = masked_crc32c(payloads).tolist()

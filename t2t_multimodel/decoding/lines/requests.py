@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TextIO
 
+from t2t_multimodel import paths
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.text_lines import InvalidUtf8Error, decode_lines, read_lines
 from t2t_multimodel.errors import BadExampleError, DecodeError
@@ -110,8 +111,8 @@ def _files_of(source: str, problems: Mapping[str, Problem]) -> list[Request]:
     if not problem.inputs.given_by_path:
         raise DecodeError(f"{source} is no text file, and inputs of {name} are lines; give a UTF-8 text file")
     pattern = os.path.join(glob.escape(source), "*") if os.path.isdir(source) else source
-    paths = [pathlib.Path(path) for path in sorted(glob.glob(pattern))]
-    found = [Request(name, str(path), str(path)) for path in paths if path.is_file() and not path.name.startswith(".")]
+    files = [pathlib.Path(path) for path in sorted(glob.glob(pattern))]
+    found = [Request(name, str(path), str(path)) for path in files if path.is_file() and not path.name.startswith(".")]
     if not found:
         raise DecodeError(f"{source} has no files; give a folder or a pattern of files")
     return found
@@ -150,4 +151,6 @@ def is_many(source: str) -> bool:
         is_many("pictures/*.jpg")  # True
         ```
     """
+    if paths.is_remote(source):  # an address may have signs of a pattern
+        return False
     return os.path.isdir(source) or (glob.has_magic(source) and not os.path.exists(source))

@@ -184,7 +184,7 @@ def test_index_stays_in_memory_where_it_cannot_be_written(tmp_path, monkeypatch)
     def refuse(*args):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("t2t_multimodel.data.records.index.write_atomically", refuse)
+    monkeypatch.setattr("t2t_multimodel.data.storage.write_atomically", refuse)
     assert len(RecordIndex.load_or_build(tmp_path, "toy", "train")) == 12
     assert not (tmp_path / "toy-train.index.npz").exists()
 

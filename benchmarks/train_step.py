@@ -3,7 +3,8 @@
     python -m benchmarks train_step --hparams_set=multimodel_base --kind=text --batch=32 --source=64 --target=64
 
 Random data without padding, so that all positions are valid. Each variant of the process' settings, or with products
-in bfloat16, runs in a new process, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the ops that take most time.
+in bfloat16, runs in a new process, in turn, `--rounds` times; ratios are of medians of one run. `--profile` names the
+ops that take most time.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from t2t_multimodel.training.strategies import make_strategy
 
 STEPS = 3
 STATIC = "compute.compile=xla,mixture.capacity_factor=3"
-TEXT, CLASSES = SymbolSpec(), ClassLabelSpec(5)
+TEXT, CLASSES = SymbolSpec(), ClassLabelSpec(5, "label")
 ROWS = 8
 ONE = tf.distribute.get_strategy()
 _normal, _uniform = tf.random.stateless_normal, tf.random.stateless_uniform

@@ -40,10 +40,10 @@ def results(tiny_hparams, tmp_path_factory):
     return of
 
 
-def assert_equal(found, expected, leave_out=()):
+def assert_equal(found, expected, leave_out=(), atol=1e-6):
     assert set(found) == set(expected) and len(found) > 50
     for name in set(expected).difference(leave_out):
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-6, rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(found[name], expected[name], atol=atol, rtol=1e-6, err_msg=name)
 
 
 def test_weights_are_those_of_the_joined_batch(results):
@@ -69,7 +69,7 @@ def test_batches_are_accumulated_by_compiled_steps(results):
 @pytest.mark.slow
 def test_a_problem_for_each_replica_moves_weights_by_the_mean_of_their_moves(results):
     distributed, alone = results("distributed", "alone")
-    assert_equal(distributed, alone, ["gradient_norm"])
+    assert_equal(distributed, alone, ["gradient_norm"], atol=3e-6)  # the moves are differences of rounded weights
     assert distributed["loss_0"] != pytest.approx(distributed["loss_1"], abs=0.1)
 
 
@@ -87,8 +87,9 @@ def test_weights_of_processes_are_those_of_one_device(results, tmp_path, count, 
     errors = [worker.communicate()[1][-3000:] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * count, errors
     (expected,) = results(f"joined_{count}" if name == "worker" else "alone")
+    rounding = (["gradient_norm"], 3e-6) if name == "distributed_worker" else ()
     for index in range(count):
-        assert_equal(dict(np.load(tmp_path / str(index) / f"{name}.npz")), expected, ["gradient_norm"])
+        assert_equal(dict(np.load(tmp_path / str(index) / f"{name}.npz")), expected, *rounding)
     if name == "worker":
         (other,) = results("joined_4" if count == 2 else "joined_2")
         assert max(np.abs(other[key] - expected[key]).max() for key in expected) > 1e-3  # the noise is the replicas'

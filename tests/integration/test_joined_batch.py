@@ -13,7 +13,7 @@ from tests.integration.test_workers import free_ports
 PROGRAM = [sys.executable, "-m", "tests.integration.joined_batch"]
 HPARAMS = (
     "body.depth=8,body.encoder_blocks=1,body.decoder_blocks=1,body.attention_conv_blocks=0,optimizer.name=sgd,optimizer.schedule=constant,"
-    "optimizer.warmup_steps=0,optimizer.learning_rate=0.3,optimizer.clip_norm=0.5,mixture.loss_coefficient=0.1,"
+    "optimizer.warmup_steps=0,optimizer.learning_rate=0.1,optimizer.clip_norm=0.5,mixture.loss_coefficient=0.1,"
     "regularization.dropout=0.2,regularization.attention_dropout=0.1"
 )
 
@@ -41,9 +41,12 @@ def results(tiny_hparams, tmp_path_factory):
 
 
 def assert_equal(found, expected, leave_out=(), atol=1e-6):
+    """Weights are equal to `atol`, losses and norms to a hundred thousandth of them."""
     assert set(found) == set(expected) and len(found) > 50
     for name in set(expected).difference(leave_out):
-        np.testing.assert_allclose(found[name], expected[name], atol=atol, rtol=1e-6, err_msg=name)
+        weight = expected[name].ndim > 0
+        how = {"atol": atol, "rtol": 1e-6} if weight else {"rtol": 1e-5}
+        np.testing.assert_allclose(found[name], expected[name], err_msg=name, **how)
 
 
 def test_weights_are_those_of_the_joined_batch(results):

@@ -116,7 +116,7 @@ def test_a_training_killed_in_a_bucket_ends_as_one_that_was_not(store, tmp_path)
     undisturbed = store.run("-c", TRAINING, f"{place}/data", f"{place}/whole", hparams, "0")
     assert undisturbed.returncode == 0, undisturbed.stderr
 
-    killed = store.start("-c", TRAINING, f"{place}/data", f"{place}/killed", hparams, "0.7")
+    killed = store.start("-c", TRAINING, f"{place}/data", f"{place}/killed", hparams, "1.5")
     while "ckpt-3.done" not in store.objects("second/killed"):
         assert killed.poll() is None, killed.communicate()
         time.sleep(0.2)

@@ -55,7 +55,8 @@ def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: 
     optimizer = make_optimizer({v.path: v.value for v in model.trainable_variables}, hparams.optimizer)
     built = time.perf_counter()
     train = make_train_step(model, optimizer, tf.distribute.get_strategy(), Task(Random(), 0), seed=0, train_steps=1000)
-    train.get_concrete_function()
+    if hparams.compute.compile == "none":  # else it is traced for the shape of its first batch
+        train.get_concrete_function()
     traced = time.perf_counter()
     rng = np.random.default_rng(0)
 

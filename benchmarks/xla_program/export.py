@@ -67,16 +67,16 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     step, arguments, named, flops = _step(hparams, kind, sizes, values)
     start = time.perf_counter()
-    # Values instead of shapes would become constants of the program.
-    shapes = tf.nest.map_structure(tf.TensorSpec.from_tensor, arguments)
+    flat = tf.nest.flatten(arguments)
+    shapes = [tf.TensorSpec.from_tensor(value) for value in flat]  # values would become constants of the program
     program = step.get_concrete_function(*shapes)
     traced = time.perf_counter()
     (folder / "program.hlo").write_bytes(step.experimental_get_compiler_ir(*shapes)(stage="hlo_serialized"))
     lowered = time.perf_counter()
     captured = _captured(program, named)
     if values:
-        _write_values(folder / "args.npz", [*tf.nest.flatten(arguments), *(variable for _, variable in captured)])
-    losses = [float(program(*arguments)[0]) for _ in range(steps)]
+        _write_values(folder / "args.npz", [*flat, *(variable for _, variable in captured)])
+    losses = [float(program(*flat)[0]) for _ in range(steps)]
     return {
         "parameters": sum(variable.shape.num_elements() for variable in named.values() if variable.trainable),
         "useful_flops": flops,
@@ -120,12 +120,13 @@ def _step(hparams, kind, sizes, values):
         model, optimizer, tf.distribute.get_strategy(), Task(Random(), 0), seed=0, train_steps=100000
     )
 
-    def loss_first(batch, command, weight, step):
-        result = train.function.python_function(batch, command, weight, step)
-        return result["loss"], result["gradient_norm"]
-
     batch = _random_batch(spec, label, hparams, sizes)
     arguments = batch, tf.constant(0), tf.constant(1.0), tf.constant(1000, tf.int64)
+
+    def loss_first(*flat):
+        result = train.function.python_function(*tf.nest.pack_sequence_as(arguments, flat))
+        return result["loss"], result["gradient_norm"]
+
     slots = {f"optimizer/{name}": variable for name, variable in optimizer.named_variables().items()}
     named = {**model.named_variables(), **slots}
     return tf.function(loss_first, autograph=False, jit_compile=True), arguments, named, sum(flops.values())

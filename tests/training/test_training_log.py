@@ -50,3 +50,11 @@ def test_work_is_done_each_so_many_steps_but_not_after_the_last(clock, tmp_path)
     often, never = [], []
     Controller(lambda step: ("a", values())).run(6, [Every(2, often.append, log), Every(0, never.append, log)])
     assert often == [2, 4] and never == []
+
+
+def test_the_share_that_experts_dropped_is_shown(clock, tmp_path, capsys):
+    log = training_log.TrainingLog(train_steps=4, start=0, summary_dir=str(tmp_path), seconds=1000)
+    for step, dropped in enumerate((2.0, 4.0, 0.0), start=1):
+        log.add(step, "a", {**values(), "slots": 16.0, "dropped_slots": dropped})
+    log.add(4, "b", {**values(), "slots": 16.0, "dropped_slots": 0.0})
+    assert capsys.readouterr().err.strip().endswith("dropped by experts: a 12.5%")

@@ -77,7 +77,8 @@ class Accumulation:
 
     def _make_update(self, reached: tuple[int, ...]):
         def replica_update(results, step):
-            total = {name: tf.add_n([one[name] for one in results]) for name in results[0]}
+            # An argument itself is on no device, which a sum over workers refuses.
+            total = {name: tf.identity(tf.add_n([one[name] for one in results])) for name in results[0]}
             values = [self.sums[place].read_value() for place in reached]
             gradients = sum_over_parts(Gradients(values, list(reached), total))
             for place, value in zip(reached, values):

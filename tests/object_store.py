@@ -1,5 +1,6 @@
 """An S3 server on loopback, for tests; what uses the plug-in of s3:// runs in processes of its own."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -44,11 +45,14 @@ class Store:
         return boto3.client("s3", endpoint_url=self.endpoint, **keys)
 
     def objects(self, folder: str) -> dict[str, bytes]:
-        """Contents of all objects below a folder, by name."""
+        """Contents of all objects below a folder, by name, but for those that are deleted meanwhile."""
         client, prefix = self.client(), f"{folder}/"
         listed = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-        keys = [item["Key"] for item in listed]
-        return {key.removeprefix(prefix): client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+        found = {}
+        for key in (item["Key"] for item in listed):
+            with contextlib.suppress(client.exceptions.NoSuchKey):
+                found[key.removeprefix(prefix)] = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return found
 
     def start(self, *command: str) -> subprocess.Popen:
         """Starts Python with arguments."""

@@ -106,6 +106,8 @@ def _step(hparams, kind, sizes, values):
     class Random(Problem):
         name, inputs, targets, command = f"program_{kind}", spec, label, "to_text"
 
+    task = Task(Random(), 0)
+    label = task.problem.targets  # a class label's net has its problem's name
     flops = describe.step_flops(hparams, spec, label, [source] * rows, [target] * rows, vocab_size=VOCAB)
     tf.keras.utils.set_random_seed(0)
     if values:
@@ -116,9 +118,7 @@ def _step(hparams, kind, sizes, values):
             lambda: MultiModel(hparams, vocab_size=VOCAB, specs=[spec, label]),
             lambda model: make_optimizer({v.path: v.value for v in model.trainable_variables}, hparams.optimizer),
         )
-    train = make_train_step(
-        model, optimizer, tf.distribute.get_strategy(), Task(Random(), 0), seed=0, train_steps=100000
-    )
+    train = make_train_step(model, optimizer, tf.distribute.get_strategy(), task, seed=0, train_steps=100000)
 
     batch = _random_batch(spec, label, hparams, sizes)
     arguments = batch, tf.constant(0), tf.constant(1.0), tf.constant(1000, tf.int64)

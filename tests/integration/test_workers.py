@@ -62,7 +62,7 @@ class Workers:
 
     def ended(self):
         """Statuses and standard errors of the first and the second worker."""
-        out, _ = self._shell.communicate(timeout=240)
+        out, _ = self._shell.communicate(timeout=600)
         second, first = map(int, re.findall(r"status (\d+)", out))
         return (first, second), [log.read_text() for log in self._logs]
 

@@ -109,6 +109,7 @@ FORMS = {"paper": "body.form=paper,optimizer.name=adam", "plus": "body.form=plus
 PAIRS = [(i, t) for i in INPUTS for t in TARGETS if (i, t) != ("text", "text")]
 
 
+@pytest.mark.slow
 def test_a_compiled_step_of_text_equals_the_free_one(tiny_hparams):
     """With dropout, gate noise, padding in rows, and a row of padding; no token is dropped."""
     small = "body.mixer_blocks=0,body.depth=8,optimizer.muon_steps=1"

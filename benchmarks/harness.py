@@ -80,7 +80,7 @@ def make_bench(hparams, kind: str, batch: int, source: int, target: int, vocab: 
 
 def useful_flops(bench: Bench) -> int:
     """Useful FLOPs of one train step of a bench."""
-    from t2t_multimodel.training import flops
+    from t2t_multimodel.training.cost import flops
 
     counts = flops.forward_flops(bench.model, bench.inputs, bench.targets, bench.source_lengths, bench.lengths)
     return flops.TRAINING_FACTOR * sum(counts.values())

@@ -77,7 +77,7 @@ def main(_) -> None:
 def _describe() -> None:
     """Prints parameter counts, with the modality nets of --problem or of text alone."""
     from t2t_multimodel.modalities import SymbolSpec
-    from t2t_multimodel.training import describe
+    from t2t_multimodel.training.cost import describe
 
     problems = [registry.problem(name) for name in registry.expand_problems(FLAGS.problem)] if FLAGS.problem else []
     specs = {spec for problem in problems for spec in (problem.inputs, problem.targets)} | {SymbolSpec()}
@@ -100,7 +100,7 @@ def _describe() -> None:
 
 def _describe_mesh(hparams, specs) -> None:
     """Prints the bytes of a training on each device of --mesh_shape."""
-    from t2t_multimodel.training import describe
+    from t2t_multimodel.training.cost import describe
 
     print()
     print(describe.format_bytes(describe.bytes_by_device(hparams, FLAGS.mesh_shape, specs=specs)))
@@ -109,7 +109,7 @@ def _describe_mesh(hparams, specs) -> None:
 def _describe_step(hparams, problems) -> None:
     """Prints the FLOPs of a train step on --describe_batch, for the first of --problem or for text alone."""
     from t2t_multimodel.modalities import SymbolSpec
-    from t2t_multimodel.training import describe
+    from t2t_multimodel.training.cost import describe
 
     inputs, targets = (problems[0].inputs, problems[0].targets) if problems else (SymbolSpec(), SymbolSpec())
     rows, source, length = describe.parse_batch(FLAGS.describe_batch)

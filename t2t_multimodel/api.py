@@ -52,6 +52,7 @@ def train(
     hparams_set: str = "multimodel_base",
     hparams: str = "",
     actions: Sequence[Callable[..., Any]] = (),
+    hooks: Sequence[Any] = (),
     **options: Any,
 ) -> list[dict[str, Any]]:
     """Trains one model on problems, or continues the run in `output_dir`, as t2t-trainer does.
@@ -63,8 +64,10 @@ def train(
         train_steps: the last step.
         hparams_set: a registered set.
         hparams: overrides, ``group.name=value,...``.
-        actions: called after each step with a `training.controller.StepOutput`; where one gives True, training ends.
-        options: further fields of `training.trainer.TrainConfig`, such as ``seed`` and ``eval_frequency``.
+        actions: called after each step with a `training.loop.controller.StepOutput`; where one gives True, training
+            ends.
+        hooks: take part in the training, see `training.loop.hook.Hook`.
+        options: further fields of `training.config.TrainConfig`, such as ``seed`` and ``eval_frequency``.
 
     Returns:
         the records of the last evaluation.
@@ -76,7 +79,7 @@ def train(
 
         t2t_multimodel.train("mini", hparams_set="multimodel_mini", data_dir="data", output_dir="run", train_steps=2000)
     """
-    from t2t_multimodel.training.trainer import TrainConfig
+    from t2t_multimodel.training.config import TrainConfig
     from t2t_multimodel.training.trainer import train as run_training
 
     if options.get("warm_start_from"):
@@ -91,7 +94,7 @@ def train(
     )
     paths.check_input_folder(config.data_dir, "data_dir")
     paths.check_output_folder(config.output_dir, "output_dir")
-    return run_training(config, actions=actions)
+    return run_training(config, actions=actions, hooks=hooks)
 
 
 def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None = None) -> TrainedModel:

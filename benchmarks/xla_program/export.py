@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
 
     from t2t_multimodel import process, registry
-    from t2t_multimodel.training.describe import parse_batch
+    from t2t_multimodel.training.cost.describe import parse_batch
 
     process.prepare()
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
@@ -95,7 +95,7 @@ def _step(hparams, kind, sizes, values):
     from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
     from t2t_multimodel.model import MultiModel
     from t2t_multimodel.runs.task import Task
-    from t2t_multimodel.training import describe
+    from t2t_multimodel.training.cost import describe
     from t2t_multimodel.training.optimizers.make import make_optimizer
     from t2t_multimodel.training.step import make_train_step
 
@@ -136,7 +136,7 @@ def _untouched(make_model, make_optimizer):
     """Model and optimizer whose variables have memory that is never touched."""
     import tensorflow as tf
 
-    from t2t_multimodel.training.describe import without_values
+    from t2t_multimodel.training.cost.describe import without_values
 
     def empty(shape, dtype=tf.float32, **_):
         return tf.raw_ops.Empty(shape=list(shape), dtype=dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,133 +10,39 @@ from typing import Any
 
 import tensorflow as tf
 
-from t2t_multimodel import paths, registry
+from t2t_multimodel import paths
 from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
-from t2t_multimodel.data.data_folder import class_names, data_vocabulary, has_examples
+from t2t_multimodel.data.data_folder import class_names, has_examples
 from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
-from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.input.static_shapes import describe_shapes
-from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import StorageError, TrainingError
-from t2t_multimodel.hparams.base import HParams
-from t2t_multimodel.mesh.experts import ExpertMesh, make_mesh
+from t2t_multimodel.mesh.experts import make_mesh
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
 from t2t_multimodel.runs.lock import run_lock
-from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
-from t2t_multimodel.runs.rounded_weights import has_rounded_weights
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.training.actions import Every, Report, Save
-from t2t_multimodel.training.controller import Action, Controller
+from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.cost.processor import bfloat16_notice
 from t2t_multimodel.training.distribution.devices import LocalDevices
 from t2t_multimodel.training.distribution.joint_step import Part
 from t2t_multimodel.training.distribution.step_runner import StepRunner
 from t2t_multimodel.training.distribution.workers import StopTogether, Workers
 from t2t_multimodel.training.evaluation import Evaluator
-from t2t_multimodel.training.health import Health
+from t2t_multimodel.training.hooks import standard_hooks
+from t2t_multimodel.training.loop.actions import Every, Report, Save
+from t2t_multimodel.training.loop.controller import Action, Controller
+from t2t_multimodel.training.loop.health import Health
+from t2t_multimodel.training.loop.hook import Hook
+from t2t_multimodel.training.loop.stop import StopOnSignal, Stopped
 from t2t_multimodel.training.optimizers.base import Optimizer
-from t2t_multimodel.training.optimizers.make import make_optimizer
-from t2t_multimodel.training.processor import bfloat16_notice
-from t2t_multimodel.training.stop import StopOnSignal, Stopped
+from t2t_multimodel.training.run_data import RunData, build_model, read_data
 from t2t_multimodel.training.strategies import check_strategy, make_strategy
-from t2t_multimodel.training.training_log import TrainingLog
 from t2t_multimodel.training.warm_start import warm_start
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """What a training run is asked to do.
-
-    Attributes:
-        problems: names of registered problems.
-        hparams: all hyperparameters.
-        data_dir: generated data.
-        output_dir: checkpoints, events and metrics.
-        train_steps: the last step.
-        eval_steps: batches of each evaluation during training; 0 takes the whole split.
-        eval_frequency: steps between evaluations; 0 evaluates only at the end.
-        save_steps: steps between checkpoints; the last step always gets one.
-        keep_checkpoints: how many are kept.
-        seed: of initialization, order and noise.
-        strategy: one of `strategies.STRATEGIES`.
-        replicas: devices of this process to train on; 0 takes all GPUs, else one device.
-        tpu: name or address of the TPU, for the strategy "tpu".
-        mesh_shape: of strategy ``"mesh"``, such as ``batch:2;experts:4``.
-        strict: damaged records are fatal.
-        warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
-    """
-
-    problems: tuple[str, ...]
-    hparams: HParams
-    data_dir: str
-    output_dir: str
-    train_steps: int
-    eval_steps: int = 0
-    eval_frequency: int = 0
-    save_steps: int = 1000
-    keep_checkpoints: int = 20
-    seed: int = 0
-    strategy: str = "auto"
-    replicas: int = 0
-    tpu: str = ""
-    mesh_shape: str = ""
-    strict: bool = False
-    warm_start_from: str = ""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunData:
-    """What a run reads.
-
-    Attributes:
-        vocabulary: of the data folder, or None where no problem has text.
-        manifest: of the run: a new one, or that of the run that continues with what this session adds.
-        tasks: the problems of this session by name.
-        inputs: their training splits by name.
-    """
-
-    vocabulary: AnyVocabulary | None
-    manifest: Manifest
-    tasks: dict[str, Task]
-    inputs: dict[str, ProblemInput]
-
-
-def read_data(config: TrainConfig) -> RunData:
-    """Opens the data of a run and finds out which model it trains.
-
-    Raises:
-        MultiModelError: data, vocabulary and the run in `output_dir` do not fit together.
-    """
-    if has_rounded_weights(config.output_dir) and not has_checkpoints(config.output_dir):
-        raise TrainingError(
-            f"{config.output_dir} holds rounded weights alone, which cannot be trained on; give a new --output_dir"
-        )
-    problems = [registry.problem(name) for name in config.problems]
-    vocabulary = data_vocabulary(config.data_dir, problems)
-    manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)
-    if (storage.at(config.output_dir) / FILE).exists():
-        manifest = Manifest.load(config.output_dir).merged(manifest)
-    tasks = {task.name: task for task in manifest.tasks(config.problems)}
-    inputs = {
-        name: ProblemInput(
-            task.problem, config.data_dir, "train", config.hparams, seed=config.seed, strict=config.strict
-        )
-        for name, task in tasks.items()
-    }
-    return RunData(vocabulary=vocabulary, manifest=manifest, tasks=tasks, inputs=inputs)
-
-
-def build_model(
-    manifest: Manifest, strategy: tf.distribute.Strategy, mesh: ExpertMesh | None = None
-) -> tuple[MultiModel, Optimizer]:
-    """The run's model and its optimizer, with initial values, on the devices of `strategy`, the experts on `mesh`."""
-    with strategy.scope(), mesh.scope() if mesh else contextlib.nullcontext():
-        model = manifest.make_model()
-        return model, make_optimizer(model.named_variables(trainable=True), manifest.hparams.optimizer)
+from t2t_multimodel.training.watch.training_log import TrainingLog
 
 
 def evaluated_tasks(config: TrainConfig, tasks: Iterable[Task], evaluator: Evaluator) -> list[Task]:
@@ -156,12 +61,15 @@ def evaluated_tasks(config: TrainConfig, tasks: Iterable[Task], evaluator: Evalu
     return found
 
 
-def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None) -> Trainer:
+def make_trainer(
+    config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None, hooks: Iterable[Hook] = ()
+) -> Trainer:
     """Reads the data, builds the model, and restores or warm-starts it.
 
     Args:
         config: what to do.
         strategy: devices to train on; that of `config` by default.
+        hooks: take part in the training, after those that `config` asks for.
 
     Raises:
         MultiModelError: data, vocabulary or checkpoint do not fit; the message says which and what to do.
@@ -170,7 +78,7 @@ def make_trainer(config: TrainConfig, *, strategy: tf.distribute.Strategy | None
     mesh = make_mesh(config.strategy, config.mesh_shape, config.hparams)
     data = read_data(config)
     model, optimizer = build_model(data.manifest, strategy, mesh)
-    trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer)
+    trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer, hooks=hooks)
     if has_checkpoints(config.output_dir):
         trainer.restore()
     elif config.warm_start_from:
@@ -189,6 +97,7 @@ class Trainer:
         data: of `read_data`.
         strategy: devices to train on.
         model, optimizer: of `build_model`, on these devices.
+        hooks: take part in the training, after those that `config` asks for.
 
     Attributes:
         loss_weights: factor of each problem's loss.
@@ -208,6 +117,7 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         model: MultiModel,
         optimizer: Optimizer,
+        hooks: Iterable[Hook] = (),
     ):
         self.config, self.strategy, self.model, self.optimizer = config, strategy, model, optimizer
         self.workers, self._devices = Workers(strategy), LocalDevices(strategy)
@@ -234,7 +144,10 @@ class Trainer:
             total=self.workers.total,
         )
         self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
+        self.hooks = [*standard_hooks(config), *hooks]
         self._controller, self._restored = Controller(self.train_step), 0
+        self._last_records: list[dict[str, Any]] | None = None
+        self._ended = False
         self.runner = StepRunner(
             model, optimizer, strategy, self._devices, seed=config.seed, train_steps=config.train_steps
         )
@@ -250,6 +163,9 @@ class Trainer:
         state = self.checkpointer.restore()
         self._controller.step = self._restored = int(state["step"])
         self.mixer.restore(state["mixing"])
+        for hook in self.hooks:
+            if hook.name in (found := state.get("hooks", {})):
+                hook.restore(found[hook.name])
         self.say(f"continuing at step {self.step} from {self.checkpointer.latest}")
 
     def say(self, line: str) -> None:
@@ -292,6 +208,8 @@ class Trainer:
             start=start,
             summary_dir=f"{config.output_dir}/events" if self.workers.chief else None,
         )
+        for hook in self.hooks:
+            hook.begin(self)
         try:
             with self.workers.needed(self.config.output_dir):
                 self._train(health, stop, log, actions)
@@ -309,16 +227,18 @@ class Trainer:
         """The steps, with what is done beside them."""
         config = self.config
 
-        def evaluate(step: int) -> None:
+        def evaluate(step: int) -> bool:
             with self._at_once(stop):
                 self.evaluate(log)
+            return self._ended
 
-        if self._owes_evaluation():
-            evaluate(self.step)
+        if self._owes_evaluation() and evaluate(self.step):
+            return
         standard = [
             Report(log),
             health,
             Every(config.eval_frequency, evaluate, log),
+            *(hook.stepped for hook in self.hooks),
             Save(config.save_steps, self.save, health, log),
         ]
         self._controller.run(config.train_steps, [*standard, *actions, StopTogether(stop, self.workers)])
@@ -334,12 +254,15 @@ class Trainer:
                 self._save_unless_saved()
             raise self._unhealthy(health.failure, health.proven if health.in_a_row else None)
         self._save_unless_saved()
-        with self._at_once(stop):
-            records = self.evaluate(log)
+        if (records := self._last_records) is None:
+            with self._at_once(stop):
+                records = self.evaluate(log)
         self.workers.total(0.0)  # a worker that leaves ends the others
         finite = [math.isfinite(record["loss"]) for record in records]
         if not (any(finite) if records else good):
             raise self._unhealthy("the loss of these weights is not finite", health.proven)
+        for hook in self.hooks:
+            hook.end(records)
         return records
 
     def _at_once(self, stop: StopOnSignal):
@@ -393,6 +316,7 @@ class Trainer:
         Where the parts of a step are of different problems, their names are joined by "+", and ``parts`` holds (name,
         values) of each.
         """
+        self._last_records = None
         chosen = self.mixer.choose(step, self.runner.parts)
         parts = [
             Part(self.tasks[name], self.loss_weights[name], self._batch(name, number, self.runner.takes(place)))
@@ -424,7 +348,11 @@ class Trainer:
         """Writes a checkpoint of this step, unless another worker does; returns its path."""
         if not self.workers.chief:
             return ""
-        return self.checkpointer.save(self.step, {"mixing": self.mixer.state()})
+        hooks = {hook.name: hook.state() for hook in self.hooks if hook.name}
+        path = self.checkpointer.save(self.step, {"mixing": self.mixer.state(), "hooks": hooks})
+        for hook in self.hooks:
+            hook.saved(path)
+        return path
 
     def evaluate(self, log: TrainingLog | None = None) -> list[dict[str, Any]]:
         """Scores every problem that has a dev split and appends the records to metrics.jsonl.
@@ -445,11 +373,18 @@ class Trainer:
             print(format_table(records), file=sys.stderr)
         if log is not None:
             log.evaluation(records)
+        self._last_records = records
+        wishes = [hook.evaluated(records) for hook in self.hooks]
+        self._ended = any(wishes)
         return records
 
 
 def train(
-    config: TrainConfig, *, strategy: tf.distribute.Strategy | None = None, actions: Iterable[Action] = ()
+    config: TrainConfig,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    actions: Iterable[Action] = (),
+    hooks: Iterable[Hook] = (),
 ) -> list[dict[str, Any]]:
     """Runs a training to its last step, from its newest checkpoint if there is one.
 
@@ -457,6 +392,7 @@ def train(
         config: what to do.
         strategy: devices to train on; that of `config` by default.
         actions: called after each step, see `Controller.run`.
+        hooks: take part in the training, see `training.loop.hook.Hook`.
 
     Returns:
         the records of the last evaluation, as `metrics.jsonl` keeps them; empty where no problem has a dev split.
@@ -479,7 +415,7 @@ def train(
     with _owned(config, strategy), StopOnSignal() as stop:
         try:
             with stop.at_once():
-                trainer = make_trainer(config, strategy=strategy)
+                trainer = make_trainer(config, strategy=strategy, hooks=hooks)
         except Stopped:
             stop.leave()
         return trainer._run(stop, actions)

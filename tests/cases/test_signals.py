@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.runs.metrics_log import read_records
-from t2t_multimodel.training.stop import StopOnSignal
+from t2t_multimodel.training.loop.stop import StopOnSignal
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
 from tests.conftest import SMALL, TINY_HPARAMS
 
@@ -99,7 +99,7 @@ def test_handlers_are_put_back_and_other_threads_are_left_alone():
 
 def test_a_second_sigint_leaves_at_once():
     code = (
-        "import signal\nfrom t2t_multimodel.training.stop import StopOnSignal\n"
+        "import signal\nfrom t2t_multimodel.training.loop.stop import StopOnSignal\n"
         "with StopOnSignal():\n    signal.raise_signal(2)\n    signal.raise_signal(2)\n    print('still here')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-from t2t_multimodel.training.controller import Controller
+from t2t_multimodel.training.loop.controller import Controller
 
 
 def train_step(step):

@@ -1,5 +1,5 @@
 from t2t_multimodel import registry
-from t2t_multimodel.training.describe import (
+from t2t_multimodel.training.cost.describe import (
     bytes_by_device,
     format_bytes,
     format_parts,

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from t2t_multimodel.modalities import AudioSpec, ClassLabelSpec, ImageSpec, SymbolSpec
 from t2t_multimodel.model import MultiModel
-from t2t_multimodel.training import flops
+from t2t_multimodel.training.cost import flops
 
 TEXT, IMAGE, SOUND, CLASSES = SymbolSpec(), ImageSpec(), AudioSpec(), ClassLabelSpec(5)
 VOCAB = 300

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from t2t_multimodel.hparams.base import OptimizerHParams
-from t2t_multimodel.training.controller import Controller
-from t2t_multimodel.training.health import Health
+from t2t_multimodel.training.loop.controller import Controller
+from t2t_multimodel.training.loop.health import Health
 from t2t_multimodel.training.optimizers.adam import Adam
 from t2t_multimodel.training.optimizers.muon import Muon
 from t2t_multimodel.training.optimizers.sgd import SGD

@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2t_multimodel.training.processor import bfloat16_notice, cpu_notice, gpu_notice, processor_flags
+from t2t_multimodel.training.cost.processor import bfloat16_notice, cpu_notice, gpu_notice, processor_flags
 
 
 @pytest.mark.parametrize(

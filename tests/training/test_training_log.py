@@ -5,9 +5,9 @@ import types
 
 import pytest
 
-from t2t_multimodel.training import training_log
-from t2t_multimodel.training.actions import Every, Report
-from t2t_multimodel.training.controller import Controller
+from t2t_multimodel.training.loop.actions import Every, Report
+from t2t_multimodel.training.loop.controller import Controller
+from t2t_multimodel.training.watch import training_log
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel.errors import TrainingError
-from t2t_multimodel.training.controller import StepOutput
-from t2t_multimodel.training.stop import StopOnSignal
+from t2t_multimodel.training.loop.controller import StepOutput
+from t2t_multimodel.training.loop.stop import StopOnSignal
 
 
 class Workers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from t2t_multimodel.training.controller import StepOutput
+from t2t_multimodel.training.loop.controller import StepOutput
 
 
 class Health:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from t2t_multimodel.training.controller import StepOutput
+from t2t_multimodel.training.loop.controller import StepOutput
 
 INTERRUPTED = 130
 

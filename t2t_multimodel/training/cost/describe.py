@@ -19,7 +19,7 @@ from t2t_multimodel.mesh.experts import ExpertMesh
 from t2t_multimodel.mesh.layout import MeshLayout, check_mesh_shape
 from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.model import MultiModel
-from t2t_multimodel.training import flops
+from t2t_multimodel.training.cost import flops
 from t2t_multimodel.training.optimizers.make import moment_count
 
 VOCAB_SIZE = 8192

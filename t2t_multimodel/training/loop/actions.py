@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError
-from t2t_multimodel.training.controller import StepOutput
-from t2t_multimodel.training.health import Health
-from t2t_multimodel.training.training_log import TrainingLog
+from t2t_multimodel.training.loop.controller import StepOutput
+from t2t_multimodel.training.loop.health import Health
+from t2t_multimodel.training.watch.training_log import TrainingLog
 
 
 class Report:
@@ -67,18 +67,19 @@ class Every:
 
     Args:
         steps: period; 0 means never.
-        work: called with the number of steps finished.
+        work: called with the number of steps finished; gives whether the training ends here.
         log: writes its line before and leaves the time of `work` out of the rates.
 
     Example:
         actions = [Report(log), Every(1000, evaluate, log)]
     """
 
-    def __init__(self, steps: int, work: Callable[[int], object], log: TrainingLog):
+    def __init__(self, steps: int, work: Callable[[int], bool | None], log: TrainingLog):
         self._steps, self._work, self._log = steps, work, log
 
-    def __call__(self, output: StepOutput) -> None:
-        """Does the work if it is due."""
+    def __call__(self, output: StepOutput) -> bool | None:
+        """Does the work if it is due; gives whether the training ends here."""
         if self._steps and output.step % self._steps == 0 and not output.last:
             with self._log.paused(output.step):
-                self._work(output.step)
+                return self._work(output.step)
+        return None

@@ -1,0 +1,48 @@
+"""What a training run is asked to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from t2t_multimodel.hparams.base import HParams
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What a training run is asked to do.
+
+    Attributes:
+        problems: names of registered problems.
+        hparams: all hyperparameters.
+        data_dir: generated data.
+        output_dir: checkpoints, events and metrics.
+        train_steps: the last step.
+        eval_steps: batches of each evaluation during training; 0 takes the whole split.
+        eval_frequency: steps between evaluations; 0 evaluates only at the end.
+        save_steps: steps between checkpoints; the last step always gets one.
+        keep_checkpoints: how many are kept.
+        seed: of initialization, order and noise.
+        strategy: one of `strategies.STRATEGIES`.
+        replicas: devices of this process to train on; 0 takes all GPUs, else one device.
+        tpu: name or address of the TPU, for the strategy "tpu".
+        mesh_shape: of strategy ``"mesh"``, such as ``batch:2;experts:4``.
+        strict: damaged records are fatal.
+        warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
+    """
+
+    problems: tuple[str, ...]
+    hparams: HParams
+    data_dir: str
+    output_dir: str
+    train_steps: int
+    eval_steps: int = 0
+    eval_frequency: int = 0
+    save_steps: int = 1000
+    keep_checkpoints: int = 20
+    seed: int = 0
+    strategy: str = "auto"
+    replicas: int = 0
+    tpu: str = ""
+    mesh_shape: str = ""
+    strict: bool = False
+    warm_start_from: str = ""

@@ -1,0 +1,1 @@
+"""What a training costs: parameters, FLOPs, bytes, and what the processor has for it."""

@@ -28,6 +28,7 @@ def define_flags() -> None:
     flags.DEFINE_string("tpu", "", "Name or grpc address of the TPU, or local; TPU_NAME by default.")
     flags.DEFINE_string("mesh_shape", "", "Of strategy mesh, such as batch:2;experts:4.")
     cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
+    flags.DEFINE_enum("progress", "auto", ["auto", "plain"], "A view in place on a terminal, or plain lines.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
     flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
@@ -70,6 +71,7 @@ def main(_) -> None:
         mesh_shape=FLAGS.mesh_shape,
         strict=FLAGS.strict,
         warm_start_from=FLAGS.warm_start_from,
+        progress=FLAGS.progress,
     )
     print(format_table(records))
 

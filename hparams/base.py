@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from t2t_multimodel.errors import HParamsError
@@ -299,6 +300,14 @@ class HParams:
         """JSON text of all groups."""
         return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
 
+    def flat(self) -> dict[str, bool | int | float | str]:
+        """All fields by ``group.name``; a list as `override` takes it, ``3:5:7``.
+
+        Example:
+            HParams().flat()["mixing.scheme"]  # "uniform"
+        """
+        return flat_values(dataclasses.asdict(self))
+
     @classmethod
     def from_json(cls, text: str) -> HParams:
         """The inverse of `to_json`; fields that the text lacks take their defaults."""
@@ -314,6 +323,19 @@ class HParams:
                 for group in dataclasses.fields(cls)
             }
         )
+
+
+def flat_values(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, bool | int | float | str]:
+    """Fields of groups, as `HParams.to_json` has them, by ``group.name``; lists and None as text."""
+    return {
+        f"{group}.{name}": _scalar(value) for group, fields in groups.items() for name, value in sorted(fields.items())
+    }
+
+
+def _scalar(value: Any) -> bool | int | float | str:
+    if isinstance(value, list | tuple):
+        return ":".join(map(str, value))
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _parse(current: Any, value: Any, name: str) -> Any:

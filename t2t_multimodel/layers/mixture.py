@@ -29,6 +29,8 @@ class MixtureOfExperts(ExplicitMaskLayer):
     Padding is removed before the gate: it reaches no expert and counts in no loss, and the mixture's share of the
     output is zero there. Built within the scope of an `ExpertMesh`, its experts are divided over several devices.
 
+    The sum of the gates of each expert is shown as ``importance`` `[experts]` (`observe`).
+
     Args:
         num_experts: number of experts.
         hidden: width of an expert's hidden layer.
@@ -133,6 +135,7 @@ class MixtureOfExperts(ExplicitMaskLayer):
 
     def _route(self, tokens, mask, random, **how):
         gates, indices, load, importance = self.gate(tokens, mask=mask, **random)
+        observe.show(self.path, "importance", importance)
         if how.get("capacity_factor") is not None:
             count = count_slots if self.mesh is None else self.mesh.count_slots
             slots, dropped = count(tokens, indices, self.num_experts, how["capacity_factor"], mask)

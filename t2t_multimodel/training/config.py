@@ -28,6 +28,7 @@ class TrainConfig:
         mesh_shape: of strategy ``"mesh"``, such as ``batch:2;experts:4``.
         strict: damaged records are fatal.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
+        progress: ``"auto"`` shows the training in place where stderr is a terminal, ``"plain"`` prints lines.
     """
 
     problems: tuple[str, ...]
@@ -46,3 +47,4 @@ class TrainConfig:
     mesh_shape: str = ""
     strict: bool = False
     warm_start_from: str = ""
+    progress: str = "auto"

@@ -103,7 +103,8 @@ class Gradients:
         values: of the objective, dense, one for each of the variables that it depends on.
         reached: places of these variables among the model's trainable ones.
         results: float32 scalars ``loss``, ``mixture_loss`` and ``token_accuracy``, and the mixtures' loads
-            ``load_encoder`` and ``load_decoder`` `[experts]`; where experts have a capacity also ``slots``, the choices
+            ``load_encoder`` and ``load_decoder`` `[experts]` and importances ``importance_encoder`` and
+            ``importance_decoder`` `[experts]`; where experts have a capacity also ``slots``, the choices
             of all tokens, and ``dropped_slots``, those that it had no room for.
     """
 
@@ -150,6 +151,10 @@ def part_gradients(
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):
         if load.shape[0]:
             results[name] = load
+    for part in ("encoder", "decoder"):
+        paths = [path for path in seen if path.endswith("/importance") and part in path.split("/")]
+        if paths:  # of the last mixture, as the load
+            results[f"importance_{part}"] = seen[paths[-1]]
     for name in ("slots", "dropped_slots"):
         if counts := [value for path, value in seen.items() if path.endswith(f"/{name}")]:
             results[name] = tf.add_n(counts)
@@ -210,9 +215,9 @@ def make_train_step(
     all positions go through the model, and those of padding weigh nothing.
 
     Returns:
-        `step(batch, command, weight, step)`, which gives scalars by name and the mixtures' loads
-        ``load_encoder`` and ``load_decoder`` `[experts]`. Where the loss or the gradient's norm is not finite, nothing
-        is updated and ``skipped`` is 1.
+        `step(batch, command, weight, step)`, which gives scalars by name, the mixtures' loads ``load_encoder`` and
+        ``load_decoder`` `[experts]`, and their importances. Where the loss or the gradient's norm is not finite,
+        nothing is updated and ``skipped`` is 1.
 
     Raises:
         HParamsError: XLA shall compile a step for several devices.

@@ -42,7 +42,8 @@ from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.run_data import RunData, build_model, read_data
 from t2t_multimodel.training.strategies import check_strategy, make_strategy
 from t2t_multimodel.training.warm_start import warm_start
-from t2t_multimodel.training.watch.training_log import TrainingLog
+from t2t_multimodel.training.watch.events import Events
+from t2t_multimodel.training.watch.training_log import TrainingLog, open_log
 
 
 def evaluated_tasks(config: TrainConfig, tasks: Iterable[Task], evaluator: Evaluator) -> list[Task]:
@@ -102,6 +103,7 @@ class Trainer:
     Attributes:
         loss_weights: factor of each problem's loss.
         workers: the processes that train together.
+        events: of TensorBoard; of several workers the chief's are written.
         runner: makes the steps.
 
     Example:
@@ -144,6 +146,7 @@ class Trainer:
             total=self.workers.total,
         )
         self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
+        self.events = Events(f"{config.output_dir}/events" if self.workers.chief else None)
         self.hooks = [*standard_hooks(config), *hooks]
         self._controller, self._restored = Controller(self.train_step), 0
         self._last_records: list[dict[str, Any]] | None = None
@@ -203,19 +206,17 @@ class Trainer:
         elif config.hparams.compute.precision == "bfloat16":
             self.say(bfloat16_notice())
         health = Health(config.hparams.optimizer.max_skipped_steps, step=start)
-        log = TrainingLog(
-            train_steps=config.train_steps,
-            start=start,
-            summary_dir=f"{config.output_dir}/events" if self.workers.chief else None,
-        )
-        for hook in self.hooks:
-            hook.begin(self)
         try:
-            with self.workers.needed(self.config.output_dir):
+            with open_log(self) as log, self.workers.needed(config.output_dir):
+                for hook in self.hooks:
+                    hook.begin(self)
                 self._train(health, stop, log, actions)
                 records = self._finish(health, stop, log)
         except Stopped:
             records = []
+        finally:
+            for hook in self.hooks:
+                hook.leave()
         if stop.signal is not None:
             self._save_unless_saved()
             place = f"at step {self.step}, saved as {self.checkpointer.latest}"

@@ -7,7 +7,10 @@ import pytest
 
 from t2t_multimodel.training.loop.actions import Every, Report
 from t2t_multimodel.training.loop.controller import Controller
-from t2t_multimodel.training.watch import training_log
+from t2t_multimodel.training.watch import intervals
+from t2t_multimodel.training.watch.events import Events
+from t2t_multimodel.training.watch.summaries import Summaries
+from t2t_multimodel.training.watch.training_log import TrainingLog
 
 
 @pytest.fixture
@@ -16,8 +19,12 @@ def clock(monkeypatch):
         now = 0.0
 
     # The module's name alone: other threads of the process need the clock itself.
-    monkeypatch.setattr(training_log, "time", types.SimpleNamespace(monotonic=lambda: Clock.now))
+    monkeypatch.setattr(intervals, "time", types.SimpleNamespace(monotonic=lambda: Clock.now))
     return Clock
+
+
+def make_log(train_steps, **options):
+    return TrainingLog(train_steps=train_steps, start=0, summaries=Summaries(Events(None)), **options)
 
 
 def values():
@@ -27,9 +34,9 @@ def values():
     }  # fmt: skip
 
 
-def test_throughput_leaves_out_what_happens_beside_the_steps(clock, tmp_path, capsys):
+def test_throughput_leaves_out_what_happens_beside_the_steps(clock, capsys):
     """Steps of one second; evaluations and checkpoints of 100 seconds."""
-    log = training_log.TrainingLog(train_steps=30, start=0, summary_dir=str(tmp_path), seconds=1000)
+    log = make_log(30, seconds=1000)
 
     def train_step(step):
         clock.now += 1
@@ -45,16 +52,16 @@ def test_throughput_leaves_out_what_happens_beside_the_steps(clock, tmp_path, ca
         assert "  7 targets/s  1.00 steps/s" in line
 
 
-def test_work_is_done_each_so_many_steps_but_not_after_the_last(clock, tmp_path):
-    log = training_log.TrainingLog(train_steps=6, start=0, summary_dir=str(tmp_path))
+def test_work_is_done_each_so_many_steps_but_not_after_the_last(clock):
+    log = make_log(6)
     often, never = [], []
     Controller(lambda step: ("a", values())).run(6, [Every(2, often.append, log), Every(0, never.append, log)])
     assert often == [2, 4] and never == []
 
 
-def test_the_share_that_experts_dropped_is_shown(clock, tmp_path, capsys):
-    log = training_log.TrainingLog(train_steps=4, start=0, summary_dir=str(tmp_path), seconds=1000)
+def test_the_share_that_experts_dropped_is_shown(clock, capsys):
+    log = make_log(4, seconds=1000)
     for step, dropped in enumerate((2.0, 4.0, 0.0), start=1):
-        log.add(step, "a", {**values(), "slots": 16.0, "dropped_slots": dropped})
-    log.add(4, "b", {**values(), "slots": 16.0, "dropped_slots": 0.0})
+        log.add_parts(step, [("a", {**values(), "slots": 16.0, "dropped_slots": dropped})])
+    log.add_parts(4, [("b", {**values(), "slots": 16.0, "dropped_slots": 0.0})])
     assert capsys.readouterr().err.strip().endswith("dropped by experts: a 12.5%")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 _PALETTE = np.array([[12, 8, 40], [90, 20, 110], [200, 55, 90], [250, 150, 60], [252, 250, 200]], np.float32)
+_LETTERS = 12  # their height in pixels
 
 
 def colours(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -30,3 +33,30 @@ def heat_map(values: np.ndarray, row_pixels: int = 3) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def named_heat_map(values: np.ndarray, rows: Sequence[str], columns: Sequence[str], cell: int = 18) -> np.ndarray:
+    """A matrix with names on both sides as an image, uint8 `[height, width, 3]`; dark where 0, light where greatest.
+
+    Args:
+        values: `[rows, columns]`, at least 0.
+        rows: names, left of them.
+        columns: names, above them and turned; every so many where cells are narrower than letters.
+        cell: width and height of a cell in pixels.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(_LETTERS)
+    left, top = (max((math.ceil(font.getlength(name)) for name in names), default=0) + 8 for names in (rows, columns))
+    fills = colours(values, 0.0, float(values.max(initial=0.0)))
+    height, width = values.shape[0] * cell, values.shape[1] * cell
+    picture = Image.new("RGB", (left + width, top + height), "white")
+    picture.paste(Image.fromarray(fills.repeat(cell, axis=0).repeat(cell, axis=1)), (left, top))
+    draw, above = ImageDraw.Draw(picture), Image.new("RGB", (top, width), "white")
+    turned = ImageDraw.Draw(above)
+    for i, name in enumerate(rows):
+        draw.text((4, top + cell * (i + 0.5)), name, fill="black", font=font, anchor="lm")
+    for j, name in list(enumerate(columns))[:: math.ceil(_LETTERS / cell)]:
+        turned.text((4, cell * (j + 0.5)), name, fill="black", font=font, anchor="lm")
+    picture.paste(above.transpose(Image.Transpose.ROTATE_90), (left, 0))
+    return np.asarray(picture)

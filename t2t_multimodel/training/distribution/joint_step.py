@@ -13,6 +13,7 @@ from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.distribution.accumulation import Accumulation
 from t2t_multimodel.training.distribution.devices import LocalDevices
 from t2t_multimodel.training.step import count_targets, part_gradients
+from t2t_multimodel.training.watch.intervals import MIXTURES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +128,7 @@ class JointStep:
     def _in_its_place(self, results: Mapping[str, tf.Tensor], number: tf.Tensor) -> dict[str, tf.Tensor]:
         """Results `[parts, ...]` that are zero but at this part's number, so that their sum holds those of all."""
         if experts := self._model.hparams.mixture.num_experts:
-            results = {"load_encoder": tf.zeros([experts]), "load_decoder": tf.zeros([experts]), **results}
+            results = {**{name: tf.zeros([experts]) for name in MIXTURES}, **results}
         return {
             name: tf.scatter_nd([[number]], value[tf.newaxis], tf.concat([[self._parts], tf.shape(value)], 0))
             for name, value in results.items()

@@ -44,6 +44,9 @@ class Hook:
     def end(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Called once the training is finished, with the records of the last evaluation."""
 
+    def leave(self) -> None:
+        """Called last, however the session ends: finished, stopped by a signal, or by an error."""
+
     def state(self) -> Mapping[str, Any]:
         """What a checkpoint keeps, as JSON values."""
         return {}

@@ -29,6 +29,10 @@ def define_flags() -> None:
     flags.DEFINE_string("mesh_shape", "", "Of strategy mesh, such as batch:2;experts:4.")
     cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
     flags.DEFINE_enum("progress", "auto", ["auto", "plain"], "A view in place on a terminal, or plain lines.")
+    flags.DEFINE_integer(
+        "eval_examples", 0, "Of every problem, decoded for TensorBoard at each evaluation.", lower_bound=0
+    )
+    flags.DEFINE_string("profile", "", "FIRST:LAST: a trace of these steps for TensorBoard's profiler.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
     flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
@@ -72,6 +76,8 @@ def main(_) -> None:
         strict=FLAGS.strict,
         warm_start_from=FLAGS.warm_start_from,
         progress=FLAGS.progress,
+        profile=FLAGS.profile,
+        eval_examples=FLAGS.eval_examples,
     )
     print(format_table(records))
 

@@ -79,6 +79,7 @@ def train(
 
         t2t_multimodel.train("mini", hparams_set="multimodel_mini", data_dir="data", output_dir="run", train_steps=2000)
     """
+    from t2t_multimodel.report.watch.hooks import watching_hooks
     from t2t_multimodel.training.config import TrainConfig
     from t2t_multimodel.training.trainer import train as run_training
 
@@ -94,7 +95,7 @@ def train(
     )
     paths.check_input_folder(config.data_dir, "data_dir")
     paths.check_output_folder(config.output_dir, "output_dir")
-    return run_training(config, actions=actions, hooks=hooks)
+    return run_training(config, actions=actions, hooks=[*watching_hooks(config), *hooks])
 
 
 def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None = None) -> TrainedModel:

@@ -70,6 +70,14 @@ def read_attention(
     )
 
 
+def pooled(weights: np.ndarray, columns: int) -> np.ndarray:
+    """Sums of neighbouring columns of `[outputs, sources]`, so that at most `columns` are left."""
+    if weights.shape[1] <= columns:
+        return weights
+    bounds = np.linspace(0, weights.shape[1], columns, endpoint=False).astype(int)
+    return np.add.reduceat(weights, bounds, axis=1)
+
+
 def _pieces(inputs: tf.Tensor, positions: int, vocabulary: AnyVocabulary) -> list[str] | None:
     ids = inputs.numpy().reshape(-1).tolist()
     return [vocabulary.piece(one) for one in ids] if len(ids) == positions else None

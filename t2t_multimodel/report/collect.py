@@ -57,7 +57,7 @@ def collect(
     ranked_by, order, scores = _ranking(task, decoded, names)
     shown = min(examples, (len(order) + 1) // 2)
     chosen = [*order[:shown], *order[len(order) - min(shown, len(order) - shown) :][::-1]]
-    details = _show(run, task, index, [decoded[i] for i in chosen], [scores[i] for i in chosen])
+    details = show_examples(run, task, index, [decoded[i] for i in chosen], [scores[i] for i in chosen])
     return ProblemReport(
         record=record,
         metrics=tuple(names),
@@ -94,9 +94,18 @@ def _ranking(
     return "log_probability", sorted(range(len(decoded)), key=lambda i: -scores[i]), scores
 
 
-def _show(
+def show_examples(
     run: LoadedRun, task: Task, index: RecordIndex, decoded: Sequence[DecodedInput], scores: Sequence[float]
 ) -> list[ShownExample]:
+    """Decoded examples in a form for people, with their attention.
+
+    Args:
+        run: a loaded run.
+        task: the problem.
+        index: of the split.
+        decoded: of `decode_split`.
+        scores: of each.
+    """
     problem, modalities = task.problem, run.manifest.hparams.modalities
     context = SideContext(run.vocabulary, run.label_names.get(task.name), modalities)
     parse, shown = RecordParser(problem, modalities), []

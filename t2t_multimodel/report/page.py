@@ -11,7 +11,7 @@ from t2t_multimodel.data.inspect import markup
 from t2t_multimodel.data.inspect.heat_map import heat_map
 from t2t_multimodel.errors import BadExampleError
 from t2t_multimodel.report import svg
-from t2t_multimodel.report.attention import Attention
+from t2t_multimodel.report.attention import Attention, pooled
 from t2t_multimodel.report.problem_report import (
     SCORE_HEAD,
     ProblemReport,
@@ -140,7 +140,7 @@ def _attention(attention: Attention | None) -> str:
     elif attention.sources is not None and len(attention.sources) <= _MOST_COLUMNS:
         drawing = svg.matrix(weights, outputs, attention.sources)
     else:
-        drawing = svg.matrix(_pool(weights, _MOST_COLUMNS), outputs)
+        drawing = svg.matrix(pooled(weights, _MOST_COLUMNS), outputs)
     return f"<details class='wide'><summary>Attention of the output to the source</summary>{drawing}</details>"
 
 
@@ -148,14 +148,6 @@ def _picture(weights: np.ndarray, token: str) -> str:
     """Where one id looks in an image."""
     source = markup.inline("image/png", heat_map(weights, row_pixels=1))
     return f"<span class='token'><img alt='' src='{source}'>{_escape(token)}</span>"
-
-
-def _pool(weights: np.ndarray, columns: int) -> np.ndarray:
-    """Sums of neighbouring columns, so that at most `columns` are left."""
-    if weights.shape[1] <= columns:
-        return weights
-    bounds = np.linspace(0, weights.shape[1], columns, endpoint=False).astype(int)
-    return np.add.reduceat(weights, bounds, axis=1)
 
 
 def _escape(text: str) -> str:

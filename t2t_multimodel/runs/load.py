@@ -65,7 +65,7 @@ def load_run(
     if checkpoint is None and not rounded:
         require_checkpoints(output_dir)
     vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
-    label_names = _label_names(output_dir, tasks)
+    label_names = task_label_names(output_dir, tasks)
     model = manifest.make_model()
     variables = model.named_variables()
     if rounded:
@@ -95,7 +95,8 @@ def check_vocabulary(manifest: Manifest, data_dir: str | pathlib.Path, tasks: It
         )
 
 
-def _label_names(output_dir: str | pathlib.Path, tasks: Iterable[Task]) -> dict[str, list[str]]:
+def task_label_names(output_dir: str | pathlib.Path, tasks: Iterable[Task]) -> dict[str, list[str]]:
+    """Class names of each task whose targets are classes, from its run's folder; numbers where it has none."""
     stored = load_label_names(output_dir)
     classes = {task.name: task.problem.targets for task in tasks if not task.problem.targets.autoregressive}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.training.watch.profile import parse_profile
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,11 @@ class TrainConfig:
         strict: damaged records are fatal.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
         progress: ``"auto"`` shows the training in place where stderr is a terminal, ``"plain"`` prints lines.
+        eval_examples: of every problem, decoded at each evaluation for TensorBoard, beside their references.
+        profile: ``FIRST:LAST``, steps of which a trace is written for TensorBoard's profiler.
+
+    Raises:
+        TrainingError: `profile` are no steps of this training.
     """
 
     problems: tuple[str, ...]
@@ -48,3 +54,8 @@ class TrainConfig:
     strict: bool = False
     warm_start_from: str = ""
     progress: str = "auto"
+    eval_examples: int = 0
+    profile: str = ""
+
+    def __post_init__(self):
+        parse_profile(self.profile, self.train_steps, self.output_dir)

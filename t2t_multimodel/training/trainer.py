@@ -103,6 +103,7 @@ class Trainer:
     Attributes:
         loss_weights: factor of each problem's loss.
         workers: the processes that train together.
+        vocabulary: of the data, or None where no problem has text.
         events: of TensorBoard; of several workers the chief's are written.
         runner: makes the steps.
 
@@ -124,7 +125,7 @@ class Trainer:
         self.config, self.strategy, self.model, self.optimizer = config, strategy, model, optimizer
         self.workers, self._devices = Workers(strategy), LocalDevices(strategy)
         self.manifest, self.tasks, self.inputs = data.manifest, data.tasks, data.inputs
-        self._vocabulary = data.vocabulary
+        self.vocabulary = data.vocabulary
         examples = {name: source.examples for name, source in data.inputs.items()}
         mixing = config.hparams.mixing
         self.mixer = ProblemMixer(config.problems, examples, mixing, seed=config.seed)
@@ -305,8 +306,8 @@ class Trainer:
         checkpoint_files.clear_leftovers(config.output_dir)
         forget_records_after(config.output_dir, self.step)
         self.manifest.save(config.output_dir)
-        if self._vocabulary is not None:
-            save_vocabulary(config.output_dir, self._vocabulary, config.data_dir)
+        if self.vocabulary is not None:
+            save_vocabulary(config.output_dir, self.vocabulary, config.data_dir)
         classes = [name for name, task in self.tasks.items() if not task.problem.targets.autoregressive]
         names = {name: class_names(config.data_dir, name) for name in classes}
         save_label_names(config.output_dir, {name: found for name, found in names.items() if found})

@@ -11,22 +11,9 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from t2t_multimodel.training.watch.events import Events
 from t2t_multimodel.training.watch.intervals import Intervals
 from t2t_multimodel.training.watch.summaries import Summaries
+from tests.event_files import scalars, summaries_of
 
 PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
-
-
-def summaries_of(folder) -> dict[str, list]:
-    """Values of all events of a folder by their tags."""
-    found = {}
-    for path in sorted(folder.glob("*.tfevents.*")):
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                found.setdefault(value.tag, []).append(value)
-    return found
-
-
-def scalars(values) -> list[float]:
-    return [float(tf.make_ndarray(value.tensor)) for value in values]
 
 
 @pytest.fixture(scope="module")

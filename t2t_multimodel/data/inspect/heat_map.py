@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,13 +41,14 @@ def named_heat_map(values: np.ndarray, rows: Sequence[str], columns: Sequence[st
 
     Args:
         values: `[rows, columns]`, at least 0.
-        rows: names, left of them.
+        rows: names, left of them; Pillow's font has letters without accents alone.
         columns: names, above them and turned; every so many where cells are narrower than letters.
         cell: width and height of a cell in pixels.
     """
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(_LETTERS)
+    rows, columns = ([_plain_letters(name) for name in names] for names in (rows, columns))
     left, top = (max((math.ceil(font.getlength(name)) for name in names), default=0) + 8 for names in (rows, columns))
     fills = colours(values, 0.0, float(values.max(initial=0.0)))
     height, width = values.shape[0] * cell, values.shape[1] * cell
@@ -60,3 +62,8 @@ def named_heat_map(values: np.ndarray, rows: Sequence[str], columns: Sequence[st
         turned.text((4, cell * (j + 0.5)), name, fill="black", font=font, anchor="lm")
     picture.paste(above.transpose(Image.Transpose.ROTATE_90), (left, 0))
     return np.asarray(picture)
+
+
+def _plain_letters(name: str) -> str:
+    parts = unicodedata.normalize("NFKD", name.replace("▁", "_").replace("ß", "ss"))
+    return "".join(part if part.isascii() else "?" for part in parts if not unicodedata.combining(part))

@@ -1,0 +1,1 @@
+"""What a training shows of its outputs while it runs."""

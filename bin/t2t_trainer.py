@@ -21,6 +21,11 @@ def define_flags() -> None:
     flags.DEFINE_integer("local_eval_frequency", 1000, "Steps between evaluations; 0: at the end.", lower_bound=0)
     flags.DEFINE_integer("save_checkpoints_steps", 1000, "Steps between checkpoints.", lower_bound=1)
     flags.DEFINE_integer("keep_checkpoint_max", 20, "Checkpoints that are kept.", lower_bound=1)
+    flags.DEFINE_string("best_metric", "relative_loss", "SCORE or PROBLEM/SCORE of the best checkpoint; none: no best.")
+    flags.DEFINE_integer(
+        "early_stop_patience", 0, "Evaluations without improvement that end the training; 0: none.", lower_bound=0
+    )
+    flags.DEFINE_float("early_stop_min_delta", 0.0, "What counts as improvement must be more.", lower_bound=0.0)
     flags.DEFINE_string(
         "strategy", "auto", "auto, one_device, mirrored, multi_worker, tpu or mesh: docs/distributed.md."
     )
@@ -53,6 +58,9 @@ def main(_) -> None:
     cli.require_output(output_dir=FLAGS.output_dir)
     cli.require_input(data_dir=FLAGS.data_dir)
     if FLAGS.generate_data:
+        from t2t_multimodel.training.keep.known_metrics import choose_metric
+
+        choose_metric(FLAGS.best_metric, problems)
         cli.generate(problems)
     from t2t_multimodel.api import train
     from t2t_multimodel.runs.metrics_log import format_table
@@ -68,6 +76,9 @@ def main(_) -> None:
         eval_frequency=FLAGS.local_eval_frequency,
         save_steps=FLAGS.save_checkpoints_steps,
         keep_checkpoints=FLAGS.keep_checkpoint_max,
+        best_metric=FLAGS.best_metric,
+        early_stop_patience=FLAGS.early_stop_patience,
+        early_stop_min_delta=FLAGS.early_stop_min_delta,
         seed=FLAGS.random_seed,
         strategy=FLAGS.strategy,
         replicas=FLAGS.replicas,

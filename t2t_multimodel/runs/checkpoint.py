@@ -15,6 +15,7 @@ from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 from t2t_multimodel.runs import checkpoint_files as files
+from t2t_multimodel.runs.best import read_best
 
 Result = TypeVar("Result")
 
@@ -173,12 +174,13 @@ class Checkpointer:
         return state
 
     def _rotate(self, step: int) -> None:
-        """Removes the oldest checkpoints; what fails is tried again after the next save."""
-        steps = files.steps(self._output_dir)
-        kept = [number for number in steps if number <= step][-self._keep :]
+        """Removes the oldest checkpoints but the best; what fails is tried again after the next save."""
+        steps, best = files.steps(self._output_dir), read_best(self._output_dir)
+        newest = [number for number in steps if number <= step][-self._keep :]
+        kept = [number for number in steps if number in newest or (best is not None and number == best.step)]
         try:
             for number in steps:
-                if number < kept[0]:
+                if number < newest[0] and number not in kept:
                     files.remove(files.path_of(self._output_dir, number))
             files.name_newest(self._output_dir, kept)
         except OSError as error:

@@ -12,6 +12,7 @@ from t2t_multimodel.errors import VocabularyError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints, require_checkpoints
+from t2t_multimodel.runs.checkpoint_names import find_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.rounded_weights import has_rounded_weights, restore_rounded_weights
 from t2t_multimodel.runs.task import Task
@@ -50,7 +51,8 @@ def load_run(
     Args:
         output_dir: the training run.
         problems: names of problems that the model was trained on; all of them by default.
-        checkpoint: path of a checkpoint, of one of its files, or of a folder; the newest whole one by default.
+        checkpoint: path of a checkpoint, of one of its files, or of a folder, or a name of `checkpoint_names`; the
+            newest whole one by default.
 
     Raises:
         MultiModelError: the folder is no complete run, or the model was not trained on a problem.
@@ -61,6 +63,7 @@ def load_run(
     """
     manifest = Manifest.load(output_dir)
     tasks = manifest.tasks(manifest.problems if problems is None else problems)
+    checkpoint = find_checkpoint(output_dir, checkpoint)
     rounded = checkpoint is None and has_rounded_weights(output_dir) and not has_checkpoints(output_dir)
     if checkpoint is None and not rounded:
         require_checkpoints(output_dir)

@@ -28,6 +28,11 @@ class TrainConfig:
         tpu: name or address of the TPU, for the strategy "tpu".
         mesh_shape: of strategy ``"mesh"``, such as ``batch:2;experts:4``.
         strict: damaged records are fatal.
+        best_metric: by which the best checkpoint is chosen, ``SCORE`` (its mean over problems) or ``PROBLEM/SCORE``, of
+            the scores of evaluations; ``"none"`` keeps none.
+        early_stop_patience: so many evaluations in a row without a better value of `best_metric` end the training; 0
+            never does.
+        early_stop_min_delta: by how much a value must be better to count for that.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
         progress: ``"auto"`` shows the training in place where stderr is a terminal, ``"plain"`` prints lines.
         eval_examples: of every problem, decoded at each evaluation for TensorBoard, beside their references.
@@ -52,6 +57,9 @@ class TrainConfig:
     tpu: str = ""
     mesh_shape: str = ""
     strict: bool = False
+    best_metric: str = "relative_loss"
+    early_stop_patience: int = 0
+    early_stop_min_delta: float = 0.0
     warm_start_from: str = ""
     progress: str = "auto"
     eval_examples: int = 0

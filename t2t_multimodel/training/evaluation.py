@@ -19,7 +19,7 @@ from t2t_multimodel.training.distribution.devices import LocalDevices
 from t2t_multimodel.training.step import Scores, make_eval_step
 
 # What is summed over the batches of a split.
-_SUMS = (*(field.name for field in dataclasses.fields(Scores)), "examples", "baseline_nll", "baseline_correct")
+SUMS = (*(field.name for field in dataclasses.fields(Scores)), "examples", "baseline_nll", "baseline_correct")
 
 
 class Evaluator:
@@ -117,7 +117,7 @@ def sum_scores(
     Returns:
         float64 sums over the batches, for `make_record`; those of several parts of a split may be added.
     """
-    sums, command = dict.fromkeys(_SUMS, 0.0), tf.constant(task.command, tf.int32)
+    sums, command = dict.fromkeys(SUMS, 0.0), tf.constant(task.command, tf.int32)
     for batch in batches:
         for name, value in eval_step(batch, command).items():
             sums[name] += float(value)
@@ -142,7 +142,7 @@ def make_record(task: Task, totals: np.ndarray, *, step: int, split: str) -> dic
     Returns:
         what `metrics.jsonl` keeps: losses in nats a target token, accuracies from 0 to 1.
     """
-    sums = dict(zip(_SUMS, totals.tolist(), strict=True))
+    sums = dict(zip(SUMS, totals.tolist(), strict=True))
     count = max(sums["targets"], 1.0)
     record = {
         "step": step,

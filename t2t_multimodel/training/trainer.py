@@ -106,6 +106,7 @@ class Trainer:
         vocabulary: of the data, or None where no problem has text.
         events: of TensorBoard; of several workers the chief's are written.
         runner: makes the steps.
+        save_wanted: set by a hook that needs a checkpoint of the step just made; a save resets it.
 
     Example:
         trainer = make_trainer(config)
@@ -151,7 +152,7 @@ class Trainer:
         self.hooks = [*standard_hooks(config), *hooks]
         self._controller, self._restored = Controller(self.train_step), 0
         self._last_records: list[dict[str, Any]] | None = None
-        self._ended = False
+        self._ended = self.save_wanted = False
         self.runner = StepRunner(
             model, optimizer, strategy, self._devices, seed=config.seed, train_steps=config.train_steps
         )
@@ -209,8 +210,8 @@ class Trainer:
         health = Health(config.hparams.optimizer.max_skipped_steps, step=start)
         try:
             with open_log(self) as log, self.workers.needed(config.output_dir):
-                for hook in self.hooks:
-                    hook.begin(self)
+                over = [hook.begin(self) for hook in self.hooks]
+                self._ended = any(over)
                 self._train(health, stop, log, actions)
                 records = self._finish(health, stop, log)
         except Stopped:
@@ -230,18 +231,17 @@ class Trainer:
         config = self.config
 
         def evaluate(step: int) -> bool:
-            with self._at_once(stop):
-                self.evaluate(log)
+            self.evaluate(log, stop)
             return self._ended
 
-        if self._owes_evaluation() and evaluate(self.step):
+        if self._ended or (self._owes_evaluation() and evaluate(self.step)):
             return
         standard = [
             Report(log),
             health,
             Every(config.eval_frequency, evaluate, log),
             *(hook.stepped for hook in self.hooks),
-            Save(config.save_steps, self.save, health, log),
+            Save(config.save_steps, self.save, health, log, wanted=lambda: self.save_wanted),
         ]
         self._controller.run(config.train_steps, [*standard, *actions, StopTogether(stop, self.workers)])
         log.flush(self.step)
@@ -257,8 +257,7 @@ class Trainer:
             raise self._unhealthy(health.failure, health.proven if health.in_a_row else None)
         self._save_unless_saved()
         if (records := self._last_records) is None:
-            with self._at_once(stop):
-                records = self.evaluate(log)
+            records = self.evaluate(log, stop)
         self.workers.total(0.0)  # a worker that leaves ends the others
         finite = [math.isfinite(record["loss"]) for record in records]
         if not (any(finite) if records else good):
@@ -267,9 +266,9 @@ class Trainer:
             hook.end(records)
         return records
 
-    def _at_once(self, stop: StopOnSignal):
+    def _at_once(self, stop: StopOnSignal | None):
         """The block in which a signal ends an evaluation; where others wait, it is heeded after the next step."""
-        return stop.at_once() if self.workers.alone else contextlib.nullcontext()
+        return stop.at_once() if stop is not None and self.workers.alone else contextlib.nullcontext()
 
     def _unhealthy(self, why: str, doubtful_from: int | None) -> TrainingError:
         """The error that ends a training; checkpoints that this session made of doubtful weights are set aside."""
@@ -351,21 +350,24 @@ class Trainer:
         if not self.workers.chief:
             return ""
         hooks = {hook.name: hook.state() for hook in self.hooks if hook.name}
+        self.save_wanted = False
         path = self.checkpointer.save(self.step, {"mixing": self.mixer.state(), "hooks": hooks})
         for hook in self.hooks:
             hook.saved(path)
         return path
 
-    def evaluate(self, log: TrainingLog | None = None) -> list[dict[str, Any]]:
+    def evaluate(self, log: TrainingLog | None = None, stop: StopOnSignal | None = None) -> list[dict[str, Any]]:
         """Scores every problem that has a dev split and appends the records to metrics.jsonl.
 
         Args:
             log: also gets the records, for TensorBoard.
+            stop: breaks the scoring off at a signal.
         """
-        records = [
-            self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
-            for task in self.evaluated
-        ]
+        with self._at_once(stop):
+            records = [
+                self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
+                for task in self.evaluated
+            ]
         try:
             if self.workers.chief:
                 append_records(self.config.output_dir, records)

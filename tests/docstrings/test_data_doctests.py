@@ -14,6 +14,8 @@ _MODULES = [
     "t2t_multimodel.data.metadata",
     "t2t_multimodel.data.storage",
     "t2t_multimodel.data.remote.path",
+    "t2t_multimodel.runs.best",
+    "t2t_multimodel.runs.chosen_metric",
 ]
 _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
 for _name in _PACKAGES:

@@ -36,18 +36,26 @@ class Save:
         save: writes a checkpoint.
         health: of the training; its step comes before.
         log: leaves the time of saving out of the rates.
+        wanted: whether a save is asked for after this step, too.
 
     Example:
         actions = [Report(log), health, Save(500, save, health, log)]
     """
 
-    def __init__(self, steps: int, save: Callable[[], object], health: Health, log: TrainingLog):
-        self._steps, self._save, self._health, self._log = steps, save, health, log
+    def __init__(
+        self,
+        steps: int,
+        save: Callable[[], object],
+        health: Health,
+        log: TrainingLog,
+        wanted: Callable[[], bool] = lambda: False,
+    ):
+        self._steps, self._save, self._health, self._log, self._wanted = steps, save, health, log, wanted
         self._due = False
 
     def __call__(self, output: StepOutput) -> bool:
         """Saves if it is due; gives whether the training must end. A failed save is told and tried again next time."""
-        self._due = self._due or output.step % self._steps == 0
+        self._due = self._due or output.step % self._steps == 0 or self._wanted()
         if self._due and not output.last:
             with self._log.paused(output.step):
                 if self._health.check():

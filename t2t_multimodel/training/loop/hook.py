@@ -29,8 +29,11 @@ class Hook:
 
     name = ""
 
-    def begin(self, trainer: Trainer) -> None:
-        """Called before the first step of a session, after the checkpoint was restored."""
+    def begin(self, trainer: Trainer) -> bool | None:
+        """Called before the first step of a session, after the checkpoint was restored.
+
+        Gives whether the training ends before its first step.
+        """
 
     def stepped(self, output: StepOutput) -> bool | None:
         """Called after each step; gives whether the training ends here."""

@@ -1,0 +1,1 @@
+"""Which weights of a training are kept: the best checkpoint, early stopping."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 import resource
 import statistics
 import subprocess
@@ -122,3 +123,8 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
             function()
             seconds[name].append(time.perf_counter() - began)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def read_rows(out: pathlib.Path) -> list[dict]:
+    """The JSON lines that stand in a file of results."""
+    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []

@@ -15,6 +15,8 @@ import pathlib
 import statistics
 import time
 
+from benchmarks.harness import read_rows
+
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -34,7 +36,7 @@ def main(arguments: list[str]) -> None:
 
     process.prepare()
     out = pathlib.Path(options.out)
-    done = read(out)
+    done = read_rows(out)
     for seed in options.seeds.split(","):
         for precision in PRECISIONS:
             if not any(
@@ -45,11 +47,6 @@ def main(arguments: list[str]) -> None:
                     file.writelines(json.dumps(row) + "\n" for row in rows)
                 done += rows
     print(table(done))
-
-
-def read(out: pathlib.Path) -> list[dict]:
-    """The lines that stand in a file."""
-    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
 def key(row: dict) -> tuple:

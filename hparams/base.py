@@ -178,21 +178,30 @@ class MixingHParams:
     """Which problem a step trains, and how much its loss counts.
 
     Attributes:
-        scheme: ``"uniform"``, ``"proportional"`` (to examples^(1/temperature)), ``"weighted"`` (by `weights`),
-            ``"adaptive"`` (proportional to each problem's moving-average loss) or ``"distributed"`` (each replica
-            trains a problem of its own; drawn evenly).
+        scheme: ``"uniform"``; ``"proportional"``, to min(examples, `cap`)^(1/`temperature`); ``"weighted"``, by
+            `weights`; ``"adaptive"``, proportional to each problem's moving-average loss; ``"relative"``, proportional
+            to that loss over the loss of the problem's baseline; or ``"distributed"``: each replica trains a problem of
+            its own, drawn evenly.
         temperature: flattens proportional mixing.
-        weights: for weighted mixing, ``problem:weight`` items joined by ``|``; problems not named count 1.
+        cap: no problem counts as having more examples in proportional mixing; 0 means no limit.
+        weights: for weighted mixing, ``problem:weight`` items joined by ``|``; problems not named count 1. A weight may
+            change with the step: ``1>4@1000`` rises from 1 to 4 over the first 1000 steps, and then stays.
         decay: of the moving average.
         loss_weights: factors of the problems' losses, ``problem:weight`` items joined by ``|``; problems not named
             keep their own (`Problem.loss_weight`), and names of other problems than the run's are ignored.
+        overfit_patience: a problem whose loss on dev stood above its lowest at so many evaluations in a row is sampled
+            less, until there is a new lowest; 0 never.
+        overfit_factor: of its weight then.
     """
 
     scheme: str = "uniform"
     temperature: float = 1.0
+    cap: int = 0
     weights: str = ""
     decay: float = 0.9
     loss_weights: str = ""
+    overfit_patience: int = 0
+    overfit_factor: float = 0.25
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

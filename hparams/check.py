@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from t2t_multimodel.errors import HParamsError
-from t2t_multimodel.hparams.weights import parse_weights
+from t2t_multimodel.hparams.weights import parse_schedules, parse_weights
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -87,9 +87,12 @@ _RULES: dict[str, Rule] = {
     "batching.max_length": _COUNT,
     "batching.bucket_growth": _COUNT,
     "batching.min_bucket": _COUNT,
-    "mixing.scheme": _choice("uniform", "proportional", "weighted", "adaptive", "distributed"),
+    "mixing.scheme": _choice("uniform", "proportional", "weighted", "adaptive", "relative", "distributed"),
     "mixing.temperature": _POSITIVE,
+    "mixing.cap": _NOT_NEGATIVE,
     "mixing.decay": _UP_TO_ONE,
+    "mixing.overfit_patience": _NOT_NEGATIVE,
+    "mixing.overfit_factor": _UP_TO_ONE,
     "regularization.dropout": _SHARE,
     "regularization.attention_dropout": _SHARE,
     "regularization.label_smoothing": _SHARE,
@@ -112,7 +115,8 @@ def check(hparams: Any) -> None:
         for field in dataclasses.fields(part):
             _check_one(f"{group.name}.{field.name}", getattr(part, field.name), field.default)
     _check_together(hparams)
-    parse_weights(hparams.mixing.weights, "mixing.weights")
+    _check_mixing(hparams.mixing)
+    parse_schedules(hparams.mixing.weights, "mixing.weights")
     parse_weights(hparams.mixing.loss_weights, "mixing.loss_weights")
 
 
@@ -171,4 +175,24 @@ def _check_together(hparams: Any) -> None:
         raise HParamsError(
             f"hparam modalities.class_exit_widths={_shown(modalities.class_exit_widths)} leaves no filter at"
             f" {narrow[0]} times body.depth={body.depth}; give {1 / body.depth:.2g} or more"
+        )
+
+
+def _check_mixing(mixing: Any) -> None:
+    """What belongs to one scheme is refused with another, where it would do nothing."""
+    owners = (
+        ("cap", mixing.cap, "proportional"),
+        ("temperature", mixing.temperature != 1.0, "proportional"),
+        ("weights", mixing.weights, "weighted"),
+    )
+    for name, given, scheme in owners:
+        if given and mixing.scheme != scheme:
+            raise HParamsError(
+                f"hparam mixing.{name}={getattr(mixing, name)} does nothing with mixing.scheme={mixing.scheme}; give"
+                f" mixing.scheme={scheme}, or leave it out"
+            )
+    if mixing.overfit_patience and mixing.scheme == "distributed":
+        raise HParamsError(
+            "hparam mixing.overfit_patience does not work with mixing.scheme=distributed, which draws problems evenly;"
+            " give another scheme or mixing.overfit_patience=0"
         )

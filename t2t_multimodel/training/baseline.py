@@ -37,6 +37,12 @@ class Baseline:
             counts[int(key)] = count
         return cls(counts, size)
 
+    def training_loss(self) -> float:
+        """Its mean negative log-likelihood on the training targets themselves, in nats."""
+        seen = self.counts > 0
+        probability = (self.counts[seen] + 1.0) / (self.counts.sum() + max(seen.sum(), 1) + 1.0)
+        return -float(np.average(np.log(probability), weights=self.counts[seen])) if seen.any() else 0.0
+
     def scores(self, targets: np.ndarray) -> tuple[float, float]:
         """Mean negative log-likelihood (nats, add-one smoothed over the ids seen) and accuracy on `targets`."""
         present = max(int(np.sum(self.counts > 0)), 1)

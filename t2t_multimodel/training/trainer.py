@@ -14,9 +14,9 @@ from t2t_multimodel import paths
 from t2t_multimodel.data import storage
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.data_folder import class_names, has_examples
-from t2t_multimodel.data.input.mixing import ProblemMixer, parse_weights
 from t2t_multimodel.data.input.static_shapes import describe_shapes
 from t2t_multimodel.errors import StorageError, TrainingError
+from t2t_multimodel.hparams.weights import parse_weights
 from t2t_multimodel.mesh.experts import make_mesh
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
@@ -38,6 +38,7 @@ from t2t_multimodel.training.loop.controller import Action, Controller
 from t2t_multimodel.training.loop.health import Health
 from t2t_multimodel.training.loop.hook import Hook
 from t2t_multimodel.training.loop.stop import StopOnSignal, Stopped
+from t2t_multimodel.training.mixing import make_mixer
 from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.run_data import RunData, build_model, read_data
 from t2t_multimodel.training.strategies import check_strategy, make_strategy
@@ -127,10 +128,8 @@ class Trainer:
         self.workers, self._devices = Workers(strategy), LocalDevices(strategy)
         self.manifest, self.tasks, self.inputs = data.manifest, data.tasks, data.inputs
         self.vocabulary = data.vocabulary
-        examples = {name: source.examples for name, source in data.inputs.items()}
-        mixing = config.hparams.mixing
-        self.mixer = ProblemMixer(config.problems, examples, mixing, seed=config.seed)
-        weights = parse_weights(mixing.loss_weights, "mixing.loss_weights")
+        self.mixer = make_mixer(config, data.tasks, data.inputs)
+        weights = parse_weights(config.hparams.mixing.loss_weights, "mixing.loss_weights")
         self.loss_weights = {name: weights.get(name, task.problem.loss_weight) for name, task in self.tasks.items()}
         self.checkpointer = Checkpointer(
             config.output_dir,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import input as input_benchmark
-from benchmarks import mixture, peer, quality, start
+from benchmarks import mixing, mixture, peer, quality, start
 from tests.conftest import TINY_HPARAMS
 
 
@@ -96,3 +96,17 @@ def test_ratios_are_in_our_favour_above_one():
 def test_rounds_give_medians_and_no_peer_where_one_failed():
     assert peer.medians([{"a": 1.0, "b": 9.0}, {"a": 2.0, "b": 7.0}, {"a": 5.0, "b": 8.0}]) == {"a": 2.0, "b": 8.0}
     assert peer.medians([{"a": 1.0}, None]) is None
+
+
+@pytest.mark.slow
+def test_mixing_goes_on_where_it_stopped(capsys, mini_data, tmp_path):
+    flags = [f"--data_dir={mini_data}", "--problems=mini_parsing,mini_translate_ende", f"--hparams={TINY_HPARAMS}"]
+    flags += ["--steps=2", "--eval_steps=1", f"--runs_dir={tmp_path}", f"--out={tmp_path / 'rows.jsonl'}"]
+    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform"])
+    (row,) = capsys.readouterr().out.splitlines()[2:]
+    assert "| scheme=uniform | 1 |" in row
+    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform mixing.scheme=relative"])
+    printed = capsys.readouterr()
+    assert row in printed.out and "| scheme=relative | 1 |" in printed.out
+    rows = mixing.read_rows(tmp_path / "rows.jsonl")
+    assert len(rows) == 4 and sum(each["realised"] for each in rows) == pytest.approx(2)

@@ -110,7 +110,7 @@ def test_malformed_loss_weights_are_named(mini_data, small_hparams, tmp_path, we
 
 
 def test_the_authors_loss_weights_name_registered_problems():
-    from t2t_multimodel.data.input.mixing import parse_weights
+    from t2t_multimodel.hparams.weights import parse_weights
 
     weights = parse_weights(registry.hparams("multimodel_1p8").mixing.loss_weights, "mixing.loss_weights")
     assert weights == {"image_imagenet": 0.7, "speech_wsj": 2.0, "speech_librispeech": 2.0}

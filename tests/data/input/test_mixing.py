@@ -69,6 +69,60 @@ def test_adaptive_prefers_the_problem_with_the_higher_loss():
     assert restored.probabilities() == pytest.approx(m.probabilities())
 
 
+def test_a_cap_limits_what_proportional_mixing_counts():
+    assert mixer(scheme="proportional", cap=400).probabilities() == pytest.approx([1 / 9, 4 / 9, 4 / 9])
+    both = mixer(scheme="proportional", cap=400, temperature=2.0).probabilities()
+    assert both == pytest.approx([10 / 50, 20 / 50, 20 / 50])
+
+
+def test_weights_follow_their_schedule():
+    m = mixer(scheme="weighted", weights="a:1>4@1000>2@1500|b:0@100>5@200")
+    shares = {step: [4 * w for w in m.probabilities(step) / m.probabilities(step)[2]] for step in (0, 150, 1250, 9999)}
+    assert shares[0] == pytest.approx([4, 0, 4])
+    assert shares[150] == pytest.approx([4 * 1.45, 10, 4])
+    assert shares[1250] == pytest.approx([12, 20, 4])
+    assert shares[9999] == pytest.approx([8, 20, 4])
+    with pytest.raises(HParamsError, match="no problem at step 10"):
+        mixer(scheme="weighted", weights="a:0|b:0|c:1>0@10>1@20")
+
+
+def test_relative_mixing_goes_by_the_loss_over_its_baseline():
+    m = ProblemMixer(
+        NAMES, EXAMPLES, MixingHParams(scheme="relative", decay=0.0), seed=0, baselines={"a": 8, "b": 2, "c": 4}
+    )
+    assert m.probabilities() == pytest.approx([1 / 3] * 3)
+    m.observe("a", 2.0)
+    m.observe("b", 1.0)
+    m.observe("c", 40.0)  # worse than its baseline, which counts as the baseline
+    assert m.probabilities() == pytest.approx([0.25 / 1.75, 0.5 / 1.75, 1 / 1.75])
+
+
+def test_a_problem_that_overfits_is_sampled_less_until_it_has_a_new_lowest_loss():
+    m = mixer(overfit_patience=2, overfit_factor=0.5)
+    assert m.observe_dev(10, {"a": 1.0, "b": 1.0}) == []
+    assert m.observe_dev(20, {"a": 1.1, "b": 0.9}) == []
+    assert m.observe_dev(20, {"a": 1.1, "b": 0.9}) == []  # the same evaluation again counts once
+    (line,) = m.observe_dev(30, {"a": 1.05, "b": 0.95})
+    assert "a overfits" in line and "0.5" in line and "1.0000" in line
+    assert m.probabilities() == pytest.approx([0.2, 0.4, 0.4])
+    (line,) = m.observe_dev(40, {"a": 0.5, "b": 0.8})
+    assert "a has its lowest dev loss 0.5000" in line
+    assert m.probabilities() == pytest.approx([0.2 * 5 / 3] * 3)
+
+
+def test_the_realised_mix_stands_beside_the_wanted_one():
+    m = mixer(scheme="weighted", weights="a:3>0@100|b:1|c:0")
+    draws(m, 0, 2000)
+    mix = m.mix()
+    assert sum(part.batches for part in mix.values()) == 2000
+    assert mix["c"] == (0, 0.0, 0.0)
+    assert mix["b"].realised == pytest.approx(mix["b"].batches / 2000)
+    assert 0.95 < mix["b"].wanted < 1 and abs(mix["b"].realised - mix["b"].wanted) < 0.02
+    older = mixer(scheme="weighted", weights="a:1|b:1|c:0")
+    older.restore({"a": {"batches": 30, "loss": 1.0}, "b": {"batches": 10, "loss": 1.0}})
+    assert older.mix()["a"] == (30, 0.75, 0.75)
+
+
 def test_distributed_parts_are_different_problems_drawn_evenly():
     m = mixer(scheme="distributed")
     steps = [m.choose(step, 2) for step in range(600)]

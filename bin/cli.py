@@ -78,18 +78,19 @@ def define_model_flags() -> None:
     flags.DEFINE_string("decode_hparams", "", "beam_size=1,alpha=0.6,batch_size=32,extra_length=100,...")
 
 
-def run_main(main: Callable[[Sequence[str]], object]) -> None:
+def run_main(main: Callable[[Sequence[str]], object], *, arguments: bool = False) -> None:
     """Runs a command: an error is printed as one line and gives exit status 1.
 
     Args:
         main: called with the arguments that are no flags, the command's name first.
+        arguments: whether it takes such arguments.
     """
     if {"--help", "-help", "-h", "--helpshort"} & set(sys.argv[1:]):
         print(_help(main))
         return
     process.prepare()
     try:
-        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+        app.run(lambda argv: _guarded(main, argv, arguments), flags_parser=_parse_flags)
     except SystemExit as leaving:
         process.leave(leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None))
         raise
@@ -191,11 +192,11 @@ def _value(name: str, default: Any) -> Any:
     return FLAGS[name].value if name in FLAGS else default
 
 
-def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str]) -> int:
+def _guarded(main: Callable[[Sequence[str]], object], argv: Sequence[str], arguments: bool) -> int:
     if not FLAGS["verbosity"].present:  # absl would show notices of information
         logging.set_verbosity(logging.WARNING)
     try:
-        if len(argv) > 1:
+        if len(argv) > 1 and not arguments:
             raise MultiModelError(f"unexpected argument {argv[1]!r}; flags start with --")
         main(argv)
         sys.stdout.flush()

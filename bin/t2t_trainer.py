@@ -37,6 +37,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "eval_examples", 0, "Of every problem, decoded for TensorBoard at each evaluation.", lower_bound=0
     )
+    flags.DEFINE_string("tracking", "", "mlflow:URI_OR_FOLDER, wandb:PROJECT or file:PATH: docs/training.md.")
     flags.DEFINE_string("profile", "", "FIRST:LAST: a trace of these steps for TensorBoard's profiler.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
@@ -88,6 +89,7 @@ def main(_) -> None:
         warm_start_from=FLAGS.warm_start_from,
         progress=FLAGS.progress,
         profile=FLAGS.profile,
+        tracking=FLAGS.tracking,
         eval_examples=FLAGS.eval_examples,
     )
     print(format_table(records))

@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
@@ -71,6 +72,13 @@ def collected_warnings() -> Iterator[list[str]]:
         yield lines
     finally:
         _collected.reset(token)
+
+
+def number(value: Any) -> str:
+    """A value for people: four digits, and 0 for what is nearly nothing."""
+    if not isinstance(value, float):
+        return str(value)
+    return "0" if abs(value) < 5e-5 else f"{value:.4g}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

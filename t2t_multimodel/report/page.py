@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from t2t_multimodel.data.console import number
 from t2t_multimodel.data.inspect import markup
 from t2t_multimodel.data.inspect.heat_map import heat_map
 from t2t_multimodel.errors import BadExampleError
@@ -17,7 +18,6 @@ from t2t_multimodel.report.problem_report import (
     ProblemReport,
     ShownExample,
     confusions,
-    number,
     score_cells,
 )
 from t2t_multimodel.text.bracket_files import parse_tree

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from t2t_multimodel.data.console import number
 from t2t_multimodel.data.inspect.side import Side
 from t2t_multimodel.report.attention import Attention
 
@@ -93,13 +94,6 @@ def score_cells(report: ProblemReport) -> list[tuple[str, ...]]:
         )
         for name, value, interval, baseline in report.scores()
     ]
-
-
-def number(value: Any) -> str:
-    """A value for people: four digits, and 0 for what is nearly nothing."""
-    if not isinstance(value, float):
-        return str(value)
-    return "0" if abs(value) < 5e-5 else f"{value:.4g}"
 
 
 def confusions(report: ProblemReport, most: int = 20) -> list[tuple[str, str, int]]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from t2t_multimodel.data.console import table
+from t2t_multimodel.data.console import number, table
 from t2t_multimodel.data.inspect.report import printable
 from t2t_multimodel.report.problem_report import (
     SCORE_HEAD,
     ProblemReport,
     ShownExample,
     confusions,
-    number,
     score_cells,
 )
 

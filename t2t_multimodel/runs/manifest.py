@@ -16,9 +16,9 @@ from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.errors import CheckpointError, HParamsError, VocabularyError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.model import MultiModel
+from t2t_multimodel.runs.layout import MANIFEST as FILE
 from t2t_multimodel.runs.task import Task
 
-FILE = "model.json"
 _VERSION = 2
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from t2t_multimodel import metrics
 from t2t_multimodel.data import storage
-
-METRICS_FILE = "metrics.jsonl"
+from t2t_multimodel.runs.layout import METRICS as METRICS_FILE
 
 
 def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from t2t_multimodel.hparams.base import HParams
+from t2t_multimodel.training.track.make import parse_tracking
 from t2t_multimodel.training.watch.profile import parse_profile
 
 
@@ -36,10 +37,11 @@ class TrainConfig:
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
         progress: ``"auto"`` shows the training in place where stderr is a terminal, ``"plain"`` prints lines.
         eval_examples: of every problem, decoded at each evaluation for TensorBoard, beside their references.
+        tracking: ``mlflow:URI_OR_FOLDER``, ``wandb:PROJECT`` or ``file:PATH``, told of the training.
         profile: ``FIRST:LAST``, steps of which a trace is written for TensorBoard's profiler.
 
     Raises:
-        TrainingError: `profile` are no steps of this training.
+        TrainingError: `tracking` names no tracker, or `profile` are no steps of this training.
     """
 
     problems: tuple[str, ...]
@@ -63,7 +65,9 @@ class TrainConfig:
     warm_start_from: str = ""
     progress: str = "auto"
     eval_examples: int = 0
+    tracking: str = ""
     profile: str = ""
 
     def __post_init__(self):
+        parse_tracking(self.tracking)
         parse_profile(self.profile, self.train_steps, self.output_dir)

@@ -9,6 +9,8 @@ from t2t_multimodel.training.keep.early_stop import EarlyStop
 from t2t_multimodel.training.keep.known_metrics import choose_metric
 from t2t_multimodel.training.loop.hook import Hook
 from t2t_multimodel.training.mixing import WatchMix
+from t2t_multimodel.training.track.hook import Tracking
+from t2t_multimodel.training.track.make import make_tracker
 from t2t_multimodel.training.watch.profile import Profile, parse_profile
 
 
@@ -23,6 +25,8 @@ def standard_hooks(config: TrainConfig) -> list[Hook]:
         hooks.append(WatchMix(config))
     if steps := parse_profile(config.profile, config.train_steps, config.output_dir):
         hooks.append(Profile(steps))
+    if config.tracking:
+        hooks.append(Tracking(make_tracker(config.tracking, config.output_dir), config.tracking))
     return hooks
 
 

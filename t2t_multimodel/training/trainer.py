@@ -22,6 +22,7 @@ from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
+from t2t_multimodel.runs.layout import EVENTS
 from t2t_multimodel.runs.lock import run_lock
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
 from t2t_multimodel.runs.task import Task
@@ -147,7 +148,7 @@ class Trainer:
             total=self.workers.total,
         )
         self.evaluated = evaluated_tasks(config, self.tasks.values(), self.evaluator)
-        self.events = Events(f"{config.output_dir}/events" if self.workers.chief else None)
+        self.events = Events(f"{config.output_dir}/{EVENTS}" if self.workers.chief else None)
         self.hooks = [*standard_hooks(config), *hooks]
         self._controller, self._restored = Controller(self.train_step), 0
         self._last_records: list[dict[str, Any]] | None = None

@@ -1,4 +1,4 @@
-"""Docstring examples of the data engine, of trees and of the model in the box run and give what stands below them."""
+"""Docstring examples of the data engine, of trees, of trainings and of the box run and give what stands below them."""
 
 import doctest
 import importlib
@@ -18,6 +18,9 @@ _MODULES = [
     "t2t_multimodel.runs.chosen_metric",
 ]
 _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
+_MODULES += [f"t2t_multimodel.training.watch.{name}" for name in ("plain", "profile")]
+_MODULES += ["t2t_multimodel.training.track.make"]
+_MODULES += ["t2t_multimodel.report.runs.curves"]
 for _name in _PACKAGES:
     _MODULES += [f"{_name}.{entry.name}" for entry in pkgutil.iter_modules(importlib.import_module(_name).__path__)]
 _EXAMPLES = [

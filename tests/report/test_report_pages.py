@@ -7,13 +7,14 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from t2t_multimodel.data.console import number
 from t2t_multimodel.data.inspect.side import Side
 from t2t_multimodel.errors import DataError
 from t2t_multimodel.report import svg
 from t2t_multimodel.report.attention import Attention
 from t2t_multimodel.report.files import write_report
 from t2t_multimodel.report.page import page
-from t2t_multimodel.report.problem_report import ProblemReport, ShownExample, confusions, number
+from t2t_multimodel.report.problem_report import ProblemReport, ShownExample, confusions
 from t2t_multimodel.report.text import as_json, as_text
 from t2t_multimodel.text.bracket_files import parse_tree
 

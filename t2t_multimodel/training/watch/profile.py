@@ -11,6 +11,7 @@ import tensorflow as tf
 from t2t_multimodel import paths
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import TrainingError
+from t2t_multimodel.runs.layout import EVENTS
 from t2t_multimodel.training.loop.controller import StepOutput
 from t2t_multimodel.training.loop.hook import Hook
 
@@ -69,7 +70,7 @@ class Profile(Hook):
         elif trainer.step >= self._steps[0]:
             print_warning(f"step {self._steps[0]} was trained before: no steps are traced")
             self._steps = range(0)
-        self._folder = f"{trainer.config.output_dir}/events/profile"
+        self._folder = f"{trainer.config.output_dir}/{EVENTS}/profile"
         self._before(trainer.step + 1)
 
     def stepped(self, output: StepOutput) -> None:

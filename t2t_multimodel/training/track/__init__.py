@@ -1,0 +1,1 @@
+"""Experiment tracking: what a training tells MLflow, Weights & Biases or a file."""

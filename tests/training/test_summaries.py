@@ -8,6 +8,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.plugins.hparams import plugin_data_pb2
 
+from t2t_multimodel.data.input.mixing import ProblemMixer
+from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training.watch.events import Events
 from t2t_multimodel.training.watch.intervals import Intervals
 from t2t_multimodel.training.watch.summaries import Summaries
@@ -29,7 +31,7 @@ def test_every_problem_that_was_trained_has_its_values(run_summaries, kind):
         assert np.isfinite(scalars(run_summaries[f"{kind}/{problem}"])).all()
 
 
-@pytest.mark.parametrize("kind", ["wanted", "realised"])
+@pytest.mark.parametrize("kind", ["wanted", "realised", "probability"])
 def test_the_mix_that_came_about_stands_beside_the_wanted_one(run_summaries, kind):
     shares = [scalars(run_summaries[f"mix/{problem}/{kind}"])[-1] for problem in PROBLEMS]
     assert sum(shares) == pytest.approx(1.0)
@@ -62,7 +64,13 @@ def step_values(loss, load):
 
 
 def test_means_leave_out_skipped_steps_and_loads_are_sums(tmp_path):
-    summaries = Summaries(Events(str(tmp_path)), lambda: {"a": 0.25, "b": 0.75})
+    mixer = ProblemMixer(
+        ["a", "b"],
+        {"a": 1, "b": 1},
+        HParams().override(mixing__weights="a:1|b:3", mixing__scheme="weighted").mixing,
+        seed=0,
+    )
+    summaries = Summaries(Events(str(tmp_path)), mixer)
     intervals = Intervals([summaries.interval], train_steps=9, start=0, seconds=1e9)
     for step, loss in enumerate((1.0, 3.0, float("nan")), start=1):
         intervals.add(step, [("a", step_values(loss, [1.0, 3.0]))])
@@ -70,5 +78,4 @@ def test_means_leave_out_skipped_steps_and_loads_are_sums(tmp_path):
     found = summaries_of(tmp_path)
     assert scalars(found["loss/a"]) == [2.0] and scalars(found["skipped/a"]) == [1.0]
     assert scalars(found["mixture_load_max_encoder/a"]) == [1.5]
-    assert scalars(found["mix/a/realised"]) == [1.0] and scalars(found["mix/b/realised"]) == [0.0]
-    assert scalars(found["mix/b/wanted"]) == [0.75]
+    assert scalars(found["mix/b/probability"]) == [0.75] and scalars(found["mix/a/realised"]) == [0.0]

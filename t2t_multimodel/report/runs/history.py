@@ -55,7 +55,8 @@ class RunHistory:
     def scores(self, problem: str) -> list[str]:
         """Names of a problem's scores, loss first, then accuracies and the task's metrics."""
         records = self.records.get(problem, [])
-        return [name for name in (*_SCORES, *metrics.names()) if any(_is_number(one.get(name)) for one in records)]
+        known = (*_SCORES, *(f"ema_{name}" for name in _SCORES), *metrics.names())
+        return [name for name in known if any(_is_number(one.get(name)) for one in records)]
 
     def curve(self, problem: str, name: str) -> list[CurvePoint]:
         """A score of a problem over its evaluations, or `TRAINING_LOSS`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from t2t_multimodel.data.input.mixing import ProblemMixer
 from t2t_multimodel.data.inspect.heat_map import named_heat_map
 from t2t_multimodel.training.watch.events import Events
 from t2t_multimodel.training.watch.intervals import Interval, ProblemValues
@@ -19,15 +20,15 @@ class Summaries:
 
     Args:
         events: where to.
-        wanted: gives the probability with which each problem shall be drawn now.
+        mixer: of the training, or None: nothing is told of the mix.
 
     Example:
-        summaries = Summaries(Events("run/events"), lambda: {"mini_parsing": 1.0})
+        summaries = Summaries(Events("run/events"), trainer.mixer)
         intervals = Intervals([summaries.interval], train_steps=100, start=0, seconds=10.0)
     """
 
-    def __init__(self, events: Events, wanted: Callable[[], Mapping[str, float]] = dict):
-        self._events, self._wanted = events, wanted
+    def __init__(self, events: Events, mixer: ProblemMixer | None = None):
+        self._events, self._mixer = events, mixer
         self._mixtures: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
 
     def interval(self, interval: Interval) -> None:
@@ -35,7 +36,8 @@ class Summaries:
         with self._events.at(interval.step):
             for problem, values in interval.problems.items():
                 _write_problem(problem, values)
-            self._write_mix(interval)
+            if self._mixer is not None:
+                self._write_mix(interval.step, self._mixer)
             tf.summary.scalar("train/mixture_loss", interval.mixture_loss)
             tf.summary.scalar("train/targets_per_second", interval.targets_per_second)
             tf.summary.scalar("train/steps_per_second", interval.steps_per_second)
@@ -43,12 +45,12 @@ class Summaries:
             for name, sums in values.mixtures.items():
                 self._mixtures[name][problem] = self._mixtures[name].get(problem, 0.0) + sums
 
-    def _write_mix(self, interval: Interval) -> None:
-        total = sum(values.steps for values in interval.problems.values())
-        for problem, probability in self._wanted().items():
-            realised = interval.problems[problem].steps / total if problem in interval.problems else 0.0
-            tf.summary.scalar(f"mix/{problem}/wanted", probability)
-            tf.summary.scalar(f"mix/{problem}/realised", realised)
+    @staticmethod
+    def _write_mix(step: int, mixer: ProblemMixer) -> None:
+        for (problem, mix), probability in zip(mixer.mix().items(), mixer.probabilities(step)):
+            tf.summary.scalar(f"mix/{problem}/wanted", mix.wanted)
+            tf.summary.scalar(f"mix/{problem}/realised", mix.realised)
+            tf.summary.scalar(f"mix/{problem}/probability", probability)
 
     def heat_maps(self, step: int) -> None:
         """Writes what experts did for the problems since the last call: a row a problem, a column an expert."""

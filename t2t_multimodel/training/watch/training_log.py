@@ -90,13 +90,13 @@ class TrainingLog:
 @contextlib.contextmanager
 def open_log(trainer: Trainer) -> Iterator[TrainingLog]:
     """The block in which a training is told of; of several workers the chief tells."""
-    config, mixer = trainer.config, trainer.mixer
+    config = trainer.config
     span = {"train_steps": config.train_steps, "start": trainer.step}
     if not trainer.workers.chief:
         yield TrainingLog(**span, summaries=None)
         return
     write_hparams(trainer.events, config.hparams.flat())
-    summaries = Summaries(trainer.events, lambda: dict(zip(mixer.problems, mixer.probabilities().tolist())))
+    summaries = Summaries(trainer.events, trainer.mixer)
     if config.progress == "plain" or not is_terminal(sys.stderr):
         yield TrainingLog(**span, summaries=summaries)
         return

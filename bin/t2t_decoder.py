@@ -52,7 +52,8 @@ def main(_) -> None:
         decode_interactive(lambda name: model.decoder(name, hparams), names)
         return
     run = score_file if FLAGS.score_file else decode_file
-    identity = f"step {model.step} of {os.path.abspath(FLAGS.output_dir)}"
+    averaged = f" ({model.weights})" if model.weights else ""
+    identity = f"step {model.step}{averaged} of {os.path.abspath(FLAGS.output_dir)}"
     failed = run(decoders, source, FLAGS.decode_to_file, form=FLAGS.decode_format, identity=identity)
     if failed:
         raise DecodeError(f"{failed} inputs could not be decoded and gave empty lines; see the messages above")

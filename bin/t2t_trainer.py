@@ -55,13 +55,13 @@ def main(_) -> None:
         return
     cli.require("problem", "data_dir", "output_dir")
     problems = registry.expand_problems(FLAGS.problem)
-    cli.hparams()  # a wrong flag is named before data are generated
+    hparams = cli.hparams()  # a wrong flag is named before data are generated
     cli.require_output(output_dir=FLAGS.output_dir)
     cli.require_input(data_dir=FLAGS.data_dir)
     if FLAGS.generate_data:
         from t2t_multimodel.training.keep.known_metrics import choose_metric
 
-        choose_metric(FLAGS.best_metric, problems)
+        choose_metric(FLAGS.best_metric, problems, averages=hparams.optimizer.ema_decay > 0)
         cli.generate(problems)
     from t2t_multimodel.api import train
     from t2t_multimodel.runs.metrics_log import format_table

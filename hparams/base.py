@@ -132,6 +132,7 @@ class OptimizerHParams:
         muon_scale: root mean square of Muon's update of a matrix over the learning rate.
         muon_momentum: decay of Muon's Nesterov momentum.
         muon_steps: Newton-Schulz iterations.
+        ema_decay: of the exponential moving averages of the weights; 0 keeps none.
         max_skipped_steps: a step whose loss or gradient is not finite updates nothing; so many of them in a row, of one
             problem or of all, end the training.
     """
@@ -149,6 +150,7 @@ class OptimizerHParams:
     muon_scale: float = 0.7
     muon_momentum: float = 0.95
     muon_steps: int = 3
+    ema_decay: float = 0.0
     max_skipped_steps: int = 10
 
 

@@ -80,6 +80,7 @@ _RULES: dict[str, Rule] = {
     "optimizer.muon_scale": _POSITIVE,
     "optimizer.muon_momentum": _SHARE,
     "optimizer.muon_steps": _COUNT,
+    "optimizer.ema_decay": _SHARE,
     "optimizer.max_skipped_steps": _COUNT,
     "batching.batch_tokens": _COUNT,
     "batching.image_batch": _COUNT,

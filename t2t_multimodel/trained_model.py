@@ -63,6 +63,11 @@ class TrainedModel:
         return self._run.step
 
     @property
+    def weights(self) -> str:
+        """``"ema"`` where the weights are averages rather than those of the step itself, else ""."""
+        return self._run.weights
+
+    @property
     def keras_model(self) -> keras.Model:
         """The Keras model; `keras_model.save("model.keras")` and `keras_model.summary()` work."""
         return self._run.model
@@ -215,6 +220,8 @@ class TrainedModel:
                 print(f"{task.name} has no {split} split; left out", file=sys.stderr)
                 continue
             record = evaluator.evaluate(task, step=run.step, max_batches=eval_steps or None)
+            if run.weights:
+                record["weights"] = run.weights
             if resamples:
                 record |= _share_intervals(record, resamples)
             index = RecordIndex.load_or_build(data_dir, task.name, split, sides=task.problem.record_sides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -16,6 +16,7 @@ from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 from t2t_multimodel.runs import checkpoint_files as files
 from t2t_multimodel.runs.best import read_best
+from t2t_multimodel.runs.stored_weights import AVERAGES, WEIGHTS, StoredWeights
 
 Result = TypeVar("Result")
 
@@ -72,6 +73,9 @@ class Checkpointer:
         output_dir: folder of the checkpoints.
         model: the model's variables by name.
         optimizer: the optimizer's variables by name, or None to read weights alone.
+        averages: moving averages of weights by the weights' names; they start from the weights where a checkpoint
+            has none.
+        averaged: reads the averages of a checkpoint into the model's variables; those that have none keep the weights.
         keep: how many checkpoints are kept.
 
     Attributes:
@@ -88,15 +92,20 @@ class Checkpointer:
         *,
         model: Mapping[str, tf.Variable | ShardedVariable],
         optimizer: Mapping[str, tf.Variable | ShardedVariable] | None = None,
+        averages: Mapping[str, tf.Variable | ShardedVariable] | None = None,
+        averaged: bool = False,
         keep: int = 20,
     ):
         self._output_dir, self._keep = storage.at(output_dir), keep
+        self._averages, self._averaged = dict(averages or {}), averaged
         self._model, self._optimizer = dict(model), dict(optimizer or {})
         self._state = tf.Variable("{}", dtype=tf.string, trainable=False, name="loop_state")
-        parts = {"model": self._model, "loop_state": self._state}
+        self._parts = {WEIGHTS: self._model, "loop_state": self._state}
         if optimizer is not None:
-            parts["optimizer"] = self._optimizer
-        self._checkpoint = tf.train.Checkpoint(**parts)
+            self._parts["optimizer"] = self._optimizer
+        if averages:
+            self._parts[AVERAGES] = self._averages
+        self._checkpoint = tf.train.Checkpoint(**self._parts)
         self.latest: str | None = None
 
     def save(self, step: int, state: Mapping[str, Any]) -> str:
@@ -150,8 +159,10 @@ class Checkpointer:
         return [name for name, good in zip(floats, finite) if not good]
 
     def _read(self, path: str) -> dict[str, Any]:
+        averages = StoredWeights(path, AVERAGES).names if self._averages or self._averaged else ()
+        checkpoint = self._checkpoint_for(path, averages)
         try:
-            status = self._checkpoint.read(path)
+            status = checkpoint.read(path)
             status.assert_existing_objects_matched()
             status.expect_partial()
             state = json.loads(self._state.numpy())
@@ -170,8 +181,30 @@ class Checkpointer:
             raise DamagedCheckpointError(
                 f"checkpoint {path} has weights that are not finite ({wrong[0]}); give --checkpoint_path an older one"
             )
+        if not averages:
+            for name, average in self._averages.items():
+                average.assign(tf.convert_to_tensor(self._model[name]))
         self.latest = path
         return state
+
+    def _checkpoint_for(self, path: str, averages: Collection[str]) -> tf.train.Checkpoint:
+        """The objects that a checkpoint is read into.
+
+        Args:
+            path: of the checkpoint.
+            averages: names of those that it has.
+        """
+        if self._averaged:
+            if not averages:
+                raise CheckpointError(
+                    f"{path} has no averages of weights; give checkpoint_path=latest, or train with optimizer.ema_decay"
+                )
+            weights = {name: variable for name, variable in self._model.items() if name not in averages}
+            averaged = {name: variable for name, variable in self._model.items() if name in averages}
+            return tf.train.Checkpoint(**{**self._parts, WEIGHTS: weights, AVERAGES: averaged})
+        if self._averages and not averages:
+            return tf.train.Checkpoint(**{name: part for name, part in self._parts.items() if name != AVERAGES})
+        return self._checkpoint
 
     def _rotate(self, step: int) -> None:
         """Removes the oldest checkpoints but the best; what fails is tried again after the next save."""

@@ -30,6 +30,7 @@ class LoadedRun:
         model: with the checkpoint's weights.
         step: the checkpoint's training step.
         rounded: the folder holds rounded weights to give away; nothing is written to it.
+        weights: ``"ema"`` where these are not the step's weights themselves, else "".
     """
 
     manifest: Manifest
@@ -39,6 +40,7 @@ class LoadedRun:
     model: MultiModel
     step: int
     rounded: bool = False
+    weights: str = ""
 
 
 def load_run(
@@ -63,9 +65,10 @@ def load_run(
     """
     manifest = Manifest.load(output_dir)
     tasks = manifest.tasks(manifest.problems if problems is None else problems)
-    checkpoint = find_checkpoint(output_dir, checkpoint)
-    rounded = checkpoint is None and has_rounded_weights(output_dir) and not has_checkpoints(output_dir)
-    if checkpoint is None and not rounded:
+    found = find_checkpoint(output_dir, checkpoint)
+    newest = found.path is None
+    rounded = newest and not found.averaged and has_rounded_weights(output_dir) and not has_checkpoints(output_dir)
+    if newest and not rounded:
         require_checkpoints(output_dir)
     vocabulary = run_vocabulary(output_dir, manifest.vocab_fingerprint)
     label_names = task_label_names(output_dir, tasks)
@@ -74,8 +77,9 @@ def load_run(
     if rounded:
         step = restore_rounded_weights(output_dir, variables)
     else:
-        step = int(Checkpointer(output_dir, model=variables).restore(checkpoint)["step"])
-    return LoadedRun(manifest, tasks, vocabulary, label_names, model, step, rounded)
+        reader = Checkpointer(output_dir, model=variables, averaged=found.averaged)
+        step = int(reader.restore(found.path)["step"])
+    return LoadedRun(manifest, tasks, vocabulary, label_names, model, step, rounded, found.name)
 
 
 def check_vocabulary(manifest: Manifest, data_dir: str | pathlib.Path, tasks: Iterable[Task]) -> None:

@@ -65,6 +65,7 @@ def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
 
 
 _COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")
+_OF_AVERAGES = ("ema_loss", "ema_token_accuracy")
 _LEFT_ALIGNED = ("problem", "split", "metrics")
 
 
@@ -98,5 +99,5 @@ def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
         f"{record['baseline_accuracy']:.1%}",
         f"{record['sequence_accuracy']:.1%}",
         f"{record['top5']:.1%}" if "top5" in record else "",
-        "  ".join(f"{name} {record[name]:.4g}" for name in metrics.names() if name in record),
+        "  ".join(f"{name} {record[name]:.4g}" for name in (*_OF_AVERAGES, *metrics.names()) if name in record),
     )

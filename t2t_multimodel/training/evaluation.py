@@ -158,3 +158,14 @@ def make_record(task: Task, totals: np.ndarray, *, step: int, split: str) -> dic
         "baseline_accuracy": sums["baseline_correct"] / count,
     }
     return record | task.problem.targets.extra_scores(sums)
+
+
+def with_ema(record: Mapping[str, Any], averaged: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that also has the scores of the averaged weights, as ``ema_NAME``.
+
+    Args:
+        record: of the weights.
+        averaged: of their averages on the same examples.
+    """
+    scores = {name: value for name, value in averaged.items() if isinstance(value, float)}
+    return {**record, **{f"ema_{name}": scores[name] for name in scores if not name.startswith("baseline_")}}

@@ -31,7 +31,7 @@ def standard_hooks(config: TrainConfig) -> list[Hook]:
 
 
 def _keeping(config: TrainConfig) -> list[Hook]:
-    metric = choose_metric(config.best_metric, config.problems)
+    metric = choose_metric(config.best_metric, config.problems, averages=config.hparams.optimizer.ema_decay > 0)
     if config.early_stop_patience and (metric is None or not config.eval_frequency):
         wanted = "best_metric" if metric is None else "eval_frequency (--local_eval_frequency)"
         raise TrainingError(f"early_stop_patience needs evaluations of a metric; give {wanted} as well")

@@ -187,7 +187,7 @@ def update(
     rate = learning_rate(step, hparams.optimizer, depth=hparams.body.depth, train_steps=train_steps)
     healthy = tf.reduce_all(tf.math.is_finite(results["loss"] + results["mixture_loss"]))
     variables = [model.trainable_variables[place].value for place in gradients.reached]
-    norm, updated = optimizer.apply(gradients.values, variables, rate, healthy=healthy)
+    norm, updated = optimizer.apply(gradients.values, variables, rate, healthy=healthy, step=step)
     skipped = 1.0 - tf.cast(updated, tf.float32)
     return {**results, "gradient_norm": norm, "learning_rate": rate, "skipped": skipped}
 

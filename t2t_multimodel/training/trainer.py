@@ -32,7 +32,7 @@ from t2t_multimodel.training.distribution.devices import LocalDevices
 from t2t_multimodel.training.distribution.joint_step import Part
 from t2t_multimodel.training.distribution.step_runner import StepRunner
 from t2t_multimodel.training.distribution.workers import StopTogether, Workers
-from t2t_multimodel.training.evaluation import Evaluator
+from t2t_multimodel.training.evaluation import Evaluator, with_ema
 from t2t_multimodel.training.hooks import standard_hooks
 from t2t_multimodel.training.loop.actions import Every, Report, Save
 from t2t_multimodel.training.loop.controller import Action, Controller
@@ -86,6 +86,8 @@ def make_trainer(
         trainer.restore()
     elif config.warm_start_from:
         line = warm_start(model.named_variables(), data.manifest, data.vocabulary, config.warm_start_from)
+        if optimizer.averages is not None:
+            optimizer.averages.start()
         trainer.say(line)
     with trainer.workers.needed(config.output_dir):
         trainer.workers.check_step(trainer.step)
@@ -136,6 +138,7 @@ class Trainer:
             config.output_dir,
             model=model.named_variables(),
             optimizer=optimizer.named_variables(),
+            averages=optimizer.averages and optimizer.averages.named_variables(),
             keep=config.keep_checkpoints,
         )
         self.evaluator = Evaluator(
@@ -356,18 +359,25 @@ class Trainer:
             hook.saved(path)
         return path
 
+    def _score(self, stop: StopOnSignal | None) -> list[dict[str, Any]]:
+        """A record of each problem that has a dev split."""
+        with self._at_once(stop):
+            batches = self.config.eval_steps or None
+            return [self.evaluator.evaluate(task, step=self.step, max_batches=batches) for task in self.evaluated]
+
     def evaluate(self, log: TrainingLog | None = None, stop: StopOnSignal | None = None) -> list[dict[str, Any]]:
         """Scores every problem that has a dev split and appends the records to metrics.jsonl.
+
+        Where weights are averaged, scores of the averages stand in the same records, as ``ema_NAME``.
 
         Args:
             log: also gets the records, for TensorBoard.
             stop: breaks the scoring off at a signal.
         """
-        with self._at_once(stop):
-            records = [
-                self.evaluator.evaluate(task, step=self.step, max_batches=self.config.eval_steps or None)
-                for task in self.evaluated
-            ]
+        records = self._score(stop)
+        if (averages := self.optimizer.averages) is not None:
+            with averages.in_place():
+                records = [with_ema(*pair) for pair in zip(records, self._score(stop))]
         try:
             if self.workers.chief:
                 append_records(self.config.output_dir, records)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,8 +14,8 @@ from t2t_multimodel.errors import CheckpointError, VocabularyError
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.checkpoint import newest_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
+from t2t_multimodel.runs.stored_weights import StoredWeights
 
-_KEY, _ENDING = "model/", "/.ATTRIBUTES/VARIABLE_VALUE"
 # Tables with one row for each id of the vocabulary.
 _SYMBOL_TABLES = ("embedding", "input_embedding", "target_embedding", "softmax")
 
@@ -45,17 +44,10 @@ def warm_start(
     folder, checkpoint = _locate(source)
     old = Manifest.load(folder)
     _check_vocabulary(old, vocabulary, source)
-    try:
-        reader = tf.train.load_checkpoint(checkpoint)
-    except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(
-            f"{checkpoint} cannot be read ({checkpoint_files.first_line(error)}); give a trained run or its checkpoint"
-        ) from error
-    stored = {_path_of(key): key for key in reader.get_variable_to_shape_map() if _is_weight(key)}
-    taken = 0
+    stored, taken = StoredWeights(checkpoint), 0
     for path, variable in variables.items():
-        if path in stored:
-            value = reader.get_tensor(stored[path])
+        if path in stored.shapes:
+            value = stored.read(path)
             if not np.isfinite(value).all():
                 raise CheckpointError(
                     f"{checkpoint} has weights that are not finite ({path}); give an older checkpoint of that run"
@@ -84,15 +76,6 @@ def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: s
             f"the data's vocabulary ({vocabulary.fingerprint}) does not extend that of {source}"
             f" ({old.vocab_fingerprint}); extend that one by t2t-vocab --action=extend and generate the data with it"
         )
-
-
-def _is_weight(key: str) -> bool:
-    return key.startswith(_KEY) and key.endswith(_ENDING)
-
-
-def _path_of(key: str) -> str:
-    """The variable's path, whose dots and slashes checkpoints write as `..` and `.S`."""
-    return re.sub(r"\.(\.|S)", lambda match: "/" if match[1] == "S" else ".", key[len(_KEY) : -len(_ENDING)])
 
 
 def _value(path: str, variable: tf.Variable, value: np.ndarray, old: Manifest, new: Manifest) -> np.ndarray:

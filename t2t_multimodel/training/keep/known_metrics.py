@@ -11,17 +11,18 @@ from t2t_multimodel import registry
 from t2t_multimodel.errors import TrainingError
 from t2t_multimodel.runs.chosen_metric import ChosenMetric, scores_of
 from t2t_multimodel.runs.task import Task
-from t2t_multimodel.training.evaluation import SUMS, make_record
+from t2t_multimodel.training.evaluation import SUMS, make_record, with_ema
 
 NONE = "none"
 
 
-def choose_metric(name: str, problems: Sequence[str]) -> ChosenMetric | None:
+def choose_metric(name: str, problems: Sequence[str], *, averages: bool = False) -> ChosenMetric | None:
     """The metric of a name; None for ``"none"``.
 
     Args:
         name: ``SCORE`` or ``PROBLEM/SCORE``, the scores being those of the evaluations of a training.
         problems: names of the problems that are trained.
+        averages: evaluations also score averaged weights.
 
     Raises:
         TrainingError: no problem has the score; the message lists those there are.
@@ -31,7 +32,7 @@ def choose_metric(name: str, problems: Sequence[str]) -> ChosenMetric | None:
     """
     if name == NONE:
         return None
-    scores = {problem: _scores(problem) for problem in problems}
+    scores = {problem: _scores(problem, averages) for problem in problems}
     every = dict.fromkeys(score for names in scores.values() for score in names)
     known = [*every, *(f"{problem}/{score}" for problem, names in scores.items() for score in names)]
     if name in known:
@@ -43,5 +44,6 @@ def choose_metric(name: str, problems: Sequence[str]) -> ChosenMetric | None:
     )
 
 
-def _scores(problem: str) -> list[str]:
-    return scores_of(make_record(Task(registry.problem(problem), 0), np.zeros(len(SUMS)), step=0, split="dev"))
+def _scores(problem: str, averages: bool) -> list[str]:
+    record = make_record(Task(registry.problem(problem), 0), np.zeros(len(SUMS)), step=0, split="dev")
+    return scores_of(with_ema(record, record) if averages else record)

@@ -50,7 +50,8 @@ class MetricHook(Hook):
         if 0 < trainer.step != self._seen:
             found = {}
             for record in read_records(trainer.config.output_dir):
-                if record["step"] == trainer.step and record["split"] == "dev" and record["problem"] in evaluated:
+                of_trainer = record["split"] == "dev" and "weights" not in record
+                if of_trainer and record["step"] == trainer.step and record["problem"] in evaluated:
                     found.setdefault(record["problem"], record)
             if len(found) == len(evaluated):
                 return self.evaluated(list(found.values()))

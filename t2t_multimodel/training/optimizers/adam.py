@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping
 import tensorflow as tf
 
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
+from t2t_multimodel.training.optimizers.averages import zeros_like
 from t2t_multimodel.training.optimizers.base import Optimizer
 
 
@@ -30,8 +31,8 @@ class Adam(Optimizer):
 
     def __init__(self, variables: Mapping[str, tf.Variable | ShardedVariable], optimizer):
         super().__init__(variables, optimizer)
-        self._first = [self._slot(v) for v in self._variables.values()]
-        self._second = {i: self._slot(v) for i, v in enumerate(self._variables.values()) if self._needs_second_slot(i)}
+        self._first = [zeros_like(v) for v in self._variables.values()]
+        self._second = {i: zeros_like(v) for i, v in enumerate(self._variables.values()) if self._needs_second_slot(i)}
         self._slots: dict[Hashable, list[tf.Variable]] = {}  # of each variable or shard
         for i, variable in enumerate(self._variables.values()):
             slots = [self._first[i], *([self._second[i]] if i in self._second else [])]

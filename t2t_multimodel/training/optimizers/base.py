@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
+from t2t_multimodel.training.optimizers.averages import WeightAverages
 
 
 class Optimizer:
@@ -20,6 +21,9 @@ class Optimizer:
         variables: trainable variables by name. Create the optimizer within the strategy's scope. The slots of a
             `ShardedVariable` lie beside its shards.
         optimizer: hparams group.
+
+    Attributes:
+        averages: of the weights, or None where `ema_decay` is 0.
 
     Call `apply` within a replica context; every replica applies the same summed gradients.
     """
@@ -38,16 +42,7 @@ class Optimizer:
             name="updates",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-
-    @staticmethod
-    def _slot(variable: tf.Variable | ShardedVariable) -> tf.Variable | ShardedVariable:
-        if isinstance(variable, ShardedVariable):
-            return variable.zeros()
-        return tf.Variable(
-            tf.zeros(variable.shape, variable.dtype),
-            trainable=False,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
+        self.averages = WeightAverages(self._variables, optimizer.ema_decay) if optimizer.ema_decay else None
 
     def named_variables(self) -> dict[str, tf.Variable | ShardedVariable]:
         """State by name, as checkpoints keep it; the vector of update counts follows the order of the variables."""
@@ -60,6 +55,7 @@ class Optimizer:
         learning_rate: tf.Tensor,
         *,
         healthy: tf.Tensor | bool = True,
+        step: tf.Tensor | int = 0,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Clips `gradients` by their global norm and updates `variables`.
 
@@ -68,6 +64,7 @@ class Optimizer:
             variables: a subset of the optimizer's variables; of a `ShardedVariable` its shards, all or none.
             learning_rate: float32 scalar.
             healthy: bool scalar; where it is False, or the norm is not finite, nothing is updated.
+            step: number of the step, for the averages.
 
         Returns:
             the global norm before clipping, and whether the update was made.
@@ -77,6 +74,8 @@ class Optimizer:
 
         def update():
             self._clip_and_update(gradients, variables, learning_rate, norm)
+            if self.averages is not None:
+                self.averages.follow(step)
             return True
 
         return norm, tf.cond(healthy, update, lambda: False)

@@ -35,13 +35,14 @@ def make_optimizer(variables: Mapping[str, tf.Variable], optimizer) -> Optimizer
 
 
 def moment_count(optimizer, name: str, variable: tf.Variable | keras.Variable) -> int:
-    """How many moments of a variable's size the optimizer of `optimizer.name` keeps.
+    """How many moments of a variable's size the optimizer of `optimizer.name` keeps, its average counted.
 
     Args:
         optimizer: hparams group.
         name: of the variable.
         variable: with a shape.
     """
+    averages = int(optimizer.ema_decay > 0)
     if optimizer.name == "sgd":
-        return 0
-    return 1 if optimizer.name == "muon" and is_hidden_matrix(name, variable) else 2
+        return averages
+    return averages + (1 if optimizer.name == "muon" and is_hidden_matrix(name, variable) else 2)

@@ -128,6 +128,8 @@ class OptimizerHParams:
         beta1, beta2, epsilon: Adam's.
         clip_norm: global gradient norm; 0 does not clip.
         accumulate_steps: batches whose gradients are summed before one update, which then makes one step.
+        combine: how the gradients of a step's problems become one (distributed mixing, `accumulate_steps` of 2 or
+            more): their ``"sum"``, or ``"pcgrad"``, the sum after each has lost what points against another.
         weight_decay: decoupled, for matrices only.
         muon_scale: root mean square of Muon's update of a matrix over the learning rate.
         muon_momentum: decay of Muon's Nesterov momentum.
@@ -145,6 +147,7 @@ class OptimizerHParams:
     epsilon: float = 1e-6
     clip_norm: float = 2.0
     accumulate_steps: int = 1
+    combine: str = "sum"
     weight_decay: float = 0.0
     muon_scale: float = 0.7
     muon_momentum: float = 0.95

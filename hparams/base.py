@@ -160,7 +160,8 @@ class BatchingHParams:
     """How examples become batches.
 
     Attributes:
-        batch_tokens: positions of the longer side in a batch of text.
+        batch_tokens: positions of the longer side in a batch of text; 0: the most that fits into memory, which the
+            trainer finds before a new run.
         image_batch: examples in a batch of images.
         audio_batch_seconds: seconds of sound in a batch.
         max_length: longer text examples are left out of training.

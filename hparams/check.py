@@ -82,7 +82,7 @@ _RULES: dict[str, Rule] = {
     "optimizer.muon_momentum": _SHARE,
     "optimizer.muon_steps": _COUNT,
     "optimizer.max_skipped_steps": _COUNT,
-    "batching.batch_tokens": _COUNT,
+    "batching.batch_tokens": _NOT_NEGATIVE,
     "batching.image_batch": _COUNT,
     "batching.audio_batch_seconds": _POSITIVE,
     "batching.max_length": _COUNT,

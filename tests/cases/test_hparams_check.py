@@ -39,7 +39,7 @@ WRONG = [
     ("optimizer.learning_rate=-1", ("optimizer.learning_rate=-1.0", "0 or more")),
     ("optimizer.beta2=1", ("optimizer.beta2=1.0", "less than 1")),
     ("optimizer.epsilon=0", ("optimizer.epsilon=0.0", "more than 0")),
-    ("batching.batch_tokens=0", ("batching.batch_tokens=0", "1 or more")),
+    ("batching.batch_tokens=-1", ("batching.batch_tokens=-1", "0 or more")),
     ("batching.bucket_growth=0.5", ("batching.bucket_growth=0.5", "1 or more")),
     ("mixing.scheme=random", ("mixing.scheme=random", "uniform")),
     ("mixing.scheme=distributed,compute.compile=xla", ("mixing.scheme=distributed", "compute.compile=none")),

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from t2t_multimodel.data.console import print_warning
+from t2t_multimodel.data.inspect.heat_map import named_heat_map
 from t2t_multimodel.errors import StorageError, TrainingError
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after
 from t2t_multimodel.training.loop.controller import StepOutput
@@ -44,7 +45,7 @@ class TaskGradients(Hook):
             raise TrainingError("--task_gradients works on one device; give --strategy=one_device, or leave it out")
         self._folder = trainer.config.output_dir
         forget_records_after(self._folder, trainer.step, FILE)
-        self._writer = tf.summary.create_file_writer(f"{self._folder}/events")
+        self._events = trainer.events
         batches = {name: next(source.train()) for name, source in trainer.inputs.items()}
         self._measure = TaskMeasure(trainer.model, trainer.tasks.values(), batches, seed=trainer.config.seed)
 
@@ -55,17 +56,18 @@ class TaskGradients(Hook):
         record = {"step": output.step, **self._measure()}
         try:
             append_records(self._folder, [record], FILE)
-            self._write(record)
-        except (OSError, StorageError, tf.errors.OpError) as error:
+        except (OSError, StorageError) as error:
             print_warning(f"the gradients of tasks at step {output.step} are not kept ({error}); training goes on")
+        self._write(record)
 
     def _write(self, record: dict[str, Any]) -> None:
         names = record["problems"]
-        with self._writer.as_default(step=record["step"]):
+        with self._events.at(record["step"]):
             for part, values in record["cosine"].items():
+                shown = (np.nan_to_num(np.array(values)) + 1) / 2  # light where they agree
+                tf.summary.image(f"task_cosine_{part}", named_heat_map(shown, names, names)[np.newaxis])
                 for i, j in zip(*np.triu_indices(len(names), 1)):
                     if np.isfinite(values[i][j]):
                         tf.summary.scalar(f"task_cosine_{part}/{names[i]}/{names[j]}", values[i][j])
             for i, j in np.ndindex(len(names), len(names)):
                 tf.summary.scalar(f"task_effect/{names[i]}/{names[j]}", record["effect"][i][j])
-        self._writer.flush()

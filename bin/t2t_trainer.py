@@ -32,6 +32,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("replicas", 0, "Devices of this process; 0: all GPUs, else one device.", lower_bound=0)
     flags.DEFINE_string("tpu", "", "Name or grpc address of the TPU, or local; TPU_NAME by default.")
     flags.DEFINE_string("mesh_shape", "", "Of strategy mesh, such as batch:2;experts:4.")
+    flags.DEFINE_enum(
+        "dry_run", "off", ["off", "before", "only"], "Step on the largest batches first: does the memory suffice?"
+    )
+    flags.DEFINE_integer(
+        "task_gradients", 0, "Steps between measurements of how the problems' gradients agree; 0: never.", lower_bound=0
+    )
     cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
     flags.DEFINE_enum("progress", "auto", ["auto", "plain"], "A view in place on a terminal, or plain lines.")
     flags.DEFINE_integer(
@@ -86,13 +92,16 @@ def main(_) -> None:
         tpu=FLAGS.tpu,
         mesh_shape=FLAGS.mesh_shape,
         strict=FLAGS.strict,
+        dry_run=FLAGS.dry_run,
+        task_gradients=FLAGS.task_gradients,
         warm_start_from=FLAGS.warm_start_from,
         progress=FLAGS.progress,
         profile=FLAGS.profile,
         tracking=FLAGS.tracking,
         eval_examples=FLAGS.eval_examples,
     )
-    print(format_table(records))
+    if FLAGS.dry_run != "only":
+        print(format_table(records))
 
 
 def _describe() -> None:

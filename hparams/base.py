@@ -128,6 +128,8 @@ class OptimizerHParams:
         beta1, beta2, epsilon: Adam's.
         clip_norm: global gradient norm; 0 does not clip.
         accumulate_steps: batches whose gradients are summed before one update, which then makes one step.
+        combine: how the gradients of a step's problems become one (distributed mixing, `accumulate_steps` of 2 or
+            more): their ``"sum"``, or ``"pcgrad"``, the sum after each has lost what points against another.
         weight_decay: decoupled, for matrices only.
         muon_scale: root mean square of Muon's update of a matrix over the learning rate.
         muon_momentum: decay of Muon's Nesterov momentum.
@@ -146,6 +148,7 @@ class OptimizerHParams:
     epsilon: float = 1e-6
     clip_norm: float = 2.0
     accumulate_steps: int = 1
+    combine: str = "sum"
     weight_decay: float = 0.0
     muon_scale: float = 0.7
     muon_momentum: float = 0.95
@@ -159,7 +162,8 @@ class BatchingHParams:
     """How examples become batches.
 
     Attributes:
-        batch_tokens: positions of the longer side in a batch of text.
+        batch_tokens: positions of the longer side in a batch of text; 0: the most that fits into memory, which the
+            trainer finds before a new run.
         image_batch: examples in a batch of images.
         audio_batch_seconds: seconds of sound in a batch.
         max_length: longer text examples are left out of training.

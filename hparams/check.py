@@ -76,13 +76,14 @@ _RULES: dict[str, Rule] = {
     "optimizer.epsilon": _POSITIVE,
     "optimizer.clip_norm": _NOT_NEGATIVE,
     "optimizer.accumulate_steps": _COUNT,
+    "optimizer.combine": _choice("sum", "pcgrad"),
     "optimizer.weight_decay": _NOT_NEGATIVE,
     "optimizer.muon_scale": _POSITIVE,
     "optimizer.muon_momentum": _SHARE,
     "optimizer.muon_steps": _COUNT,
     "optimizer.ema_decay": _SHARE,
     "optimizer.max_skipped_steps": _COUNT,
-    "batching.batch_tokens": _COUNT,
+    "batching.batch_tokens": _NOT_NEGATIVE,
     "batching.image_batch": _COUNT,
     "batching.audio_batch_seconds": _POSITIVE,
     "batching.max_length": _COUNT,
@@ -117,6 +118,7 @@ def check(hparams: Any) -> None:
             _check_one(f"{group.name}.{field.name}", getattr(part, field.name), field.default)
     _check_together(hparams)
     _check_mixing(hparams.mixing)
+    _check_combine(hparams)
     parse_schedules(hparams.mixing.weights, "mixing.weights")
     parse_weights(hparams.mixing.loss_weights, "mixing.loss_weights")
 
@@ -196,4 +198,14 @@ def _check_mixing(mixing: Any) -> None:
         raise HParamsError(
             "hparam mixing.overfit_patience does not work with mixing.scheme=distributed, which draws problems evenly;"
             " give another scheme or mixing.overfit_patience=0"
+        )
+
+
+def _check_combine(hparams: Any) -> None:
+    """PCGrad needs several problems in one step."""
+    several = hparams.mixing.scheme == "distributed" and hparams.optimizer.accumulate_steps > 1
+    if hparams.optimizer.combine == "pcgrad" and not several:
+        raise HParamsError(
+            "hparam optimizer.combine=pcgrad needs several problems in one step; give mixing.scheme=distributed and"
+            " optimizer.accumulate_steps=2 or more"
         )

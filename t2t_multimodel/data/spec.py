@@ -52,6 +52,7 @@ class BatchCosts:
         boundaries: upper bounds of the length buckets; longer examples are left out.
         sort_key: what examples of near lengths of the other side have in common `[examples]`, or None.
         limit: the greatest length, for people, with the hparam that sets it.
+        setting: the hparam that sets the budget, for people.
     """
 
     lengths: np.ndarray
@@ -59,6 +60,7 @@ class BatchCosts:
     boundaries: list[int]
     sort_key: np.ndarray | None = None
     limit: str = "batching.max_length"
+    setting: str = "batching.batch_tokens"
 
 
 class Positions(NamedTuple):

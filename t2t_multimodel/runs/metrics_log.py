@@ -14,13 +14,15 @@ from t2t_multimodel.data import storage
 from t2t_multimodel.runs.layout import METRICS as METRICS_FILE
 
 
-def append_records(output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]]) -> None:
-    """Appends records to `metrics.jsonl`, one JSON object a line, in one write; what is not finite is null.
+def append_records(
+    output_dir: str | pathlib.Path, records: Iterable[Mapping[str, Any]], file_name: str = METRICS_FILE
+) -> None:
+    """Appends records to `metrics.jsonl` or another file, one JSON object a line, in one write.
 
-    In an object store the file is written whole each time.
+    What is not finite is null. In an object store the file is written whole each time.
     """
     text = "".join(json.dumps(_finite(dict(record)), allow_nan=False) + "\n" for record in records)
-    path = storage.at(output_dir) / METRICS_FILE
+    path = storage.at(output_dir) / file_name
     if not isinstance(path, pathlib.Path):  # an object cannot grow
         before = path.read_bytes() if path.exists() else b""
         newline = b"" if before.endswith(b"\n") or not before else b"\n"
@@ -43,9 +45,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
-    """All whole records of `metrics.jsonl`; a line cut by a crash is left out."""
-    path = storage.at(output_dir) / METRICS_FILE
+def read_records(output_dir: str | pathlib.Path, file_name: str = METRICS_FILE) -> list[dict[str, Any]]:
+    """All whole records of `metrics.jsonl` or another file; a line cut by a crash is left out."""
+    path = storage.at(output_dir) / file_name
     records = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
@@ -55,13 +57,13 @@ def read_records(output_dir: str | pathlib.Path) -> list[dict[str, Any]]:
     return records
 
 
-def forget_records_after(output_dir: str | pathlib.Path, step: int) -> None:
+def forget_records_after(output_dir: str | pathlib.Path, step: int, file_name: str = METRICS_FILE) -> None:
     """Removes the records of steps after `step`: a resumed run will write them again."""
-    records = read_records(output_dir)
+    records = read_records(output_dir, file_name)
     kept = [record for record in records if record["step"] <= step]
     if len(kept) != len(records):
         text = "".join(json.dumps(_finite(record), allow_nan=False) + "\n" for record in kept)
-        storage.write_atomically(storage.at(output_dir) / METRICS_FILE, text.encode())
+        storage.write_atomically(storage.at(output_dir) / file_name, text.encode())
 
 
 _COLUMNS = ("problem", "split", "examples", "loss", "baseline", "accuracy", "baseline", "sequences", "top5", "metrics")

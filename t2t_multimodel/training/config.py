@@ -34,6 +34,9 @@ class TrainConfig:
         early_stop_patience: so many evaluations in a row without a better value of `best_metric` end the training; 0
             never does.
         early_stop_min_delta: by how much a value must be better to count for that.
+        dry_run: ``"off"``; ``"before"`` the training, of the largest batch of each pair of modalities: where it does
+            not fit into memory the training does not begin; ``"only"`` that.
+        task_gradients: steps between measurements of how the problems' gradients agree; 0 never.
         warm_start_from: a run or checkpoint whose weights a new run starts from; a run that continues ignores it.
         progress: ``"auto"`` shows the training in place where stderr is a terminal, ``"plain"`` prints lines.
         eval_examples: of every problem, decoded at each evaluation for TensorBoard, beside their references.
@@ -62,6 +65,8 @@ class TrainConfig:
     best_metric: str = "relative_loss"
     early_stop_patience: int = 0
     early_stop_min_delta: float = 0.0
+    dry_run: str = "off"
+    task_gradients: int = 0
     warm_start_from: str = ""
     progress: str = "auto"
     eval_examples: int = 0

@@ -9,6 +9,7 @@ from t2t_multimodel.training.keep.early_stop import EarlyStop
 from t2t_multimodel.training.keep.known_metrics import choose_metric
 from t2t_multimodel.training.loop.hook import Hook
 from t2t_multimodel.training.mixing import WatchMix
+from t2t_multimodel.training.tasks.hook import TaskGradients
 from t2t_multimodel.training.track.hook import Tracking
 from t2t_multimodel.training.track.make import make_tracker
 from t2t_multimodel.training.watch.profile import Profile, parse_profile
@@ -20,9 +21,10 @@ def standard_hooks(config: TrainConfig) -> list[Hook]:
     Raises:
         TrainingError: options do not fit together, or a metric is unknown.
     """
-    hooks = _keeping(config)
-    if len(config.problems) > 1:
-        hooks.append(WatchMix(config))
+    hooks: list[Hook] = [WatchMix(config)] if len(config.problems) > 1 else []
+    hooks += _keeping(config)
+    if config.task_gradients:
+        hooks.append(TaskGradients(config.task_gradients))
     if steps := parse_profile(config.profile, config.train_steps, config.output_dir):
         hooks.append(Profile(steps))
     if config.tracking:

@@ -12,7 +12,7 @@ from t2t_multimodel.data import storage
 from t2t_multimodel.data.data_folder import data_vocabulary
 from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
-from t2t_multimodel.errors import TrainingError
+from t2t_multimodel.errors import HParamsError, TrainingError
 from t2t_multimodel.mesh.experts import ExpertMesh
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.checkpoint import has_checkpoints
@@ -51,6 +51,8 @@ def read_data(config: TrainConfig) -> RunData:
         raise TrainingError(
             f"{config.output_dir} holds rounded weights alone, which cannot be trained on; give a new --output_dir"
         )
+    if not config.hparams.batching.batch_tokens:
+        raise HParamsError("hparam batching.batch_tokens=0 is a wish for `train` to find it; give a number here")
     problems = [registry.problem(name) for name in config.problems]
     vocabulary = data_vocabulary(config.data_dir, problems)
     manifest = new_manifest(config.hparams, problems, vocabulary, config.seed)

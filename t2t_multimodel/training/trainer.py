@@ -27,6 +27,7 @@ from t2t_multimodel.runs.lock import run_lock
 from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.cost.fit import check_weights, fitted
 from t2t_multimodel.training.cost.processor import bfloat16_notice
 from t2t_multimodel.training.distribution.devices import LocalDevices
 from t2t_multimodel.training.distribution.joint_step import Part
@@ -80,6 +81,8 @@ def make_trainer(
     strategy = strategy or _strategy_of(config)
     mesh = make_mesh(config.strategy, config.mesh_shape, config.hparams)
     data = read_data(config)
+    if mesh is None and strategy.num_replicas_in_sync == 1:
+        check_weights(data.manifest)
     model, optimizer = build_model(data.manifest, strategy, mesh)
     trainer = Trainer(config, data=data, strategy=strategy, model=model, optimizer=optimizer, hooks=hooks)
     if has_checkpoints(config.output_dir):
@@ -409,7 +412,8 @@ def train(
         hooks: take part in the training, see `training.loop.hook.Hook`.
 
     Returns:
-        the records of the last evaluation, as `metrics.jsonl` keeps them; empty where no problem has a dev split.
+        the records of the last evaluation, as `metrics.jsonl` keeps them; empty where no problem has a dev split, or
+        only a dry run was asked for.
 
     Raises:
         MultiModelError: data, vocabulary or checkpoint do not fit, another trainer owns `output_dir`, or the loss stays
@@ -425,6 +429,9 @@ def train(
             )
         )
     """
+    config = fitted(config)
+    if config.dry_run == "only":
+        return []
     strategy = strategy or _strategy_of(config)
     with _owned(config, strategy), StopOnSignal() as stop:
         try:

@@ -40,6 +40,7 @@ class BatchPlan:
         problem: its name; the order differs between problems.
         sort_key: `[examples]`, close values where the lengths of the other side are close, or None.
         limit: the greatest length for messages, with the hparam that sets it.
+        setting: the hparam that sets the budget, for messages.
 
     Attributes:
         left_out: number of examples that are longer than the last boundary.
@@ -66,6 +67,7 @@ class BatchPlan:
         problem: str,
         sort_key: np.ndarray | None = None,
         limit: str = "batching.max_length",
+        setting: str = "batching.batch_tokens",
     ):
         if not len(lengths):
             raise DataError(f"problem {problem} has no examples in this split; run t2t-datagen for it")
@@ -80,7 +82,7 @@ class BatchPlan:
         self._counts = {
             bound: math.ceil(len(rows) / max(1, int(budget // bound))) for bound, rows in self.buckets.items()
         }
-        self._lengths, self._sort_key, self.limit = lengths, sort_key, limit
+        self._lengths, self._sort_key, self.limit, self.setting = lengths, sort_key, limit, setting
         self.batches_per_epoch = sum(self._counts.values())
 
     @functools.lru_cache(maxsize=2)  # noqa: B019 - a plan lives as long as its run
@@ -150,4 +152,5 @@ def plan_for(spec: InputSpec, index, batching, modalities, *, seed: int, problem
         problem=problem,
         sort_key=costs.sort_key,
         limit=costs.limit,
+        setting=costs.setting,
     )

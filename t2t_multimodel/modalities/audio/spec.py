@@ -185,6 +185,7 @@ class AudioSpec(InputSpec):
             bucket_boundaries(self.sample_rate // 2, limit, batching.bucket_growth),
             sort_key=index.target_length,
             limit=f"modalities.audio_max_seconds={modalities.audio_max_seconds:g}",
+            setting="batching.audio_batch_seconds",
         )
 
     def static_lengths(self, bound: int, modalities: Any) -> tuple[int | None, int | None]:

@@ -123,7 +123,9 @@ class ImageSpec(InputSpec):
     def batch_costs(self, index: Any, batching: Any, modalities: Any, *, training: bool) -> BatchCosts:
         del modalities, training
         lengths = np.ones_like(index.target_length)
-        return BatchCosts(lengths, batching.image_batch, [1], sort_key=index.target_length)
+        return BatchCosts(
+            lengths, batching.image_batch, [1], sort_key=index.target_length, setting="batching.image_batch"
+        )
 
     def static_lengths(self, bound: int, modalities: Any) -> tuple[int | None, int | None]:
         del bound, modalities

@@ -108,10 +108,22 @@ def bytes_by_device(
         part = "experts" if variable.path in mesh.variables else "others"
         device = found[shards[variable.path]]
         shards[variable.path] += 1
-        weights = int(np.prod(variable.shape)) * tf.as_dtype(variable.dtype).size
-        moments = moment_count(hparams.optimizer, variable.path, variable) * weights
-        device[part] = MeshBytes(*map(sum, zip(device[part], (weights, moments, weights))))
+        device[part] = MeshBytes(*map(sum, zip(device[part], _bytes_of(variable, hparams))))
     return found
+
+
+def bytes_of_training(
+    hparams: HParams, *, vocab_size: int = VOCAB_SIZE, specs: Iterable[InputSpec | TargetSpec] = (SymbolSpec(),)
+) -> MeshBytes:
+    """Bytes that a training on one device keeps; arguments as for `parameters_by_part`. Activations come on top."""
+    with without_values():
+        model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
+    return MeshBytes(*map(sum, zip(*(_bytes_of(variable, hparams) for variable in model.trainable_variables))))
+
+
+def _bytes_of(variable: keras.Variable, hparams: HParams) -> MeshBytes:
+    weights = int(np.prod(variable.shape)) * tf.as_dtype(variable.dtype).size
+    return MeshBytes(weights, moment_count(hparams.optimizer, variable.path, variable) * weights, weights)
 
 
 def format_bytes(devices: Sequence[Mapping[str, MeshBytes]]) -> str:

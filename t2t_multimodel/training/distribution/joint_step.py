@@ -8,11 +8,13 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import tensorflow as tf
 
 from t2t_multimodel.data.input.parsing import batch_signature
+from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.layers.seeds import SeedStream
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.distribution.accumulation import Accumulation
 from t2t_multimodel.training.distribution.devices import LocalDevices
-from t2t_multimodel.training.step import count_targets, part_gradients
+from t2t_multimodel.training.step import Gradients, count_targets, part_gradients
+from t2t_multimodel.training.tasks.pcgrad import ProjectedConflicts
 from t2t_multimodel.training.watch.intervals import MIXTURES
 
 
@@ -36,7 +38,7 @@ class JointStep:
 
     The loss is the mean over the parts; that of a part is the mean label-smoothed cross entropy over its real targets,
     times the problem's weight, plus the mixtures' balance loss over its batch. A variable that no part depends on is
-    not updated.
+    not updated. With `optimizer.combine` ``"pcgrad"`` the problems' gradients are summed by PCGrad, on one device.
 
     Args:
         accumulation: of the model.
@@ -44,6 +46,9 @@ class JointStep:
         seed: of dropout and gate noise.
         parts: number of parts of a step, a multiple of the number of replicas; part p belongs to replica
             `p % replicas`.
+
+    Raises:
+        HParamsError: PCGrad shall work on several devices.
 
     Call arguments:
         parts: one `Part` for each.
@@ -59,15 +64,34 @@ class JointStep:
         self._model = accumulation.model
         self._functions: dict[tuple[Hashable, int], Callable] = {}
         self._reached: dict[Hashable, list[int]] = {}
+        self._combine = ProjectedConflicts(seed) if self._model.hparams.optimizer.combine == "pcgrad" else None
+        if self._combine is not None and devices.count > 1:
+            raise HParamsError(
+                f"hparam optimizer.combine=pcgrad does not work with {devices.count} devices; give"
+                " --strategy=one_device or optimizer.combine=sum"
+            )
 
     def __call__(
         self, parts: Sequence[Part], step: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], list[dict[str, tf.Tensor]]]:
         reached = sorted({place for part in parts for place in self._reached_by(part.task)})
         results = self._devices.run([self._work_of(place, parts, step) for place in range(len(self._devices))])
+        if self._combine is not None:
+            results = [self._combined(parts, results[0], int(step))]
         rounds = [self._devices.per_replica(one) for one in zip(*results)]
         values = self._accumulation.apply(reached, rounds, step)
         return self._summary(values), [self._of_part(values, number) for number in range(self._parts)]
+
+    def _combined(self, parts: Sequence[Part], results: Sequence[tuple], step: int) -> list[dict[str, tf.Tensor]]:
+        """Puts the gradients of the parts, summed by PCGrad, into the sums; gives the parts' results."""
+        by_problem: dict[str, Gradients] = {}
+        for part, (values, _) in zip(parts, results):
+            if (before := by_problem.get(part.task.name)) is not None:  # a problem may have several parts
+                values = [one + other for one, other in zip(before.values, values)]
+            by_problem[part.task.name] = Gradients(values, self._reached_by(part.task), {})
+        total = self._combine(by_problem, step)
+        self._accumulation.add(Gradients(list(total.values()), list(total), {}), self._accumulation.sums)
+        return [result for _, result in results]
 
     def _work_of(self, place: int, parts: Sequence[Part], step: tf.Tensor) -> Callable[[], list[dict[str, tf.Tensor]]]:
         """What the device at `place` of this process does: its parts, one after the other."""
@@ -120,8 +144,11 @@ class JointStep:
                 seed=SeedStream(self._seed, noise, replica),
             )
             self._reached[key] = gradients.reached
+            results = self._in_its_place({**gradients.results, "targets": targets}, number)
+            if self._combine is not None:
+                return gradients.values, results
             self._accumulation.add(gradients, sums)
-            return self._in_its_place({**gradients.results, "targets": targets}, number)
+            return results
 
         return add_part
 

@@ -1,0 +1,1 @@
+"""Gradients of the tasks of a joint training: measured, and freed of their conflicts."""

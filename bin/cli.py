@@ -74,7 +74,7 @@ def define_problem_flags() -> None:
 def define_model_flags() -> None:
     """Flags of the commands that use a trained model."""
     define_path("output_dir", "The training run.")
-    define_path("checkpoint_path", "best, latest, ema, or a checkpoint of it; the newest unless given.")
+    define_path("checkpoint_path", "best, latest, average, ema, or a checkpoint of it; the newest unless given.")
     flags.DEFINE_string("decode_hparams", "", "beam_size=1,alpha=0.6,batch_size=32,extra_length=100,...")
 
 

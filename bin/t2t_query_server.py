@@ -18,7 +18,7 @@ _EXTRA = ("fastapi", "prometheus_client", "uvicorn")
 def define_flags() -> None:
     """Defines this command's flags."""
     cli.define_path("output_dir", "The training run.")
-    cli.define_path("checkpoint_path", "best, latest, ema, or a checkpoint of it; the newest unless given.")
+    cli.define_path("checkpoint_path", "best, latest, average, ema, or a checkpoint of it; the newest unless given.")
     flags.DEFINE_bool("demo", False, "Serve the small model that the package brings.")
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all of this machine.")
     flags.DEFINE_integer("port", 8080, "Port to listen at; 0 takes a free one.")

@@ -104,7 +104,8 @@ def load(output_dir: str | os.PathLike, *, checkpoint: str | os.PathLike | None 
     Args:
         output_dir: a run folder of t2t-trainer, perhaps copied from elsewhere; or ``"demo"``, the small model that the
             package brings (``"./demo"`` is a folder of that name).
-        checkpoint: ``"best"``, ``"latest"``, ``"ema"``, or the path of a checkpoint; the newest unless given.
+        checkpoint: ``"best"``, ``"latest"``, ``"average"``, ``"ema"``, or the path of a checkpoint; the newest unless
+            given.
 
     Raises:
         CheckpointError: there is no run, no checkpoint, or they do not fit.

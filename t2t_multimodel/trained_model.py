@@ -64,7 +64,7 @@ class TrainedModel:
 
     @property
     def weights(self) -> str:
-        """``"ema"`` where the weights are averages rather than those of the step itself, else ""."""
+        """``"average"`` or ``"ema"`` where the weights are averages rather than those of the step itself, else ""."""
         return self._run.weights
 
     @property

@@ -1,13 +1,14 @@
-"""Checkpoints by name: best, latest, ema."""
+"""Checkpoints by name: best, latest, average, ema."""
 
 from __future__ import annotations
 
 import os
 from typing import NamedTuple
 
+from t2t_multimodel.runs.average import average_checkpoint
 from t2t_multimodel.runs.best import best_checkpoint
 
-BEST, LATEST, EMA = "best", "latest", "ema"
+BEST, LATEST, AVERAGE, EMA = "best", "latest", "average", "ema"
 
 
 class FoundCheckpoint(NamedTuple):
@@ -16,7 +17,7 @@ class FoundCheckpoint(NamedTuple):
     Attributes:
         path: of the checkpoint; None for the newest one of the run.
         averaged: the moving averages of the weights are meant in the place of the weights.
-        name: ``"ema"`` where these are not the weights of the step themselves, else "".
+        name: ``"average"`` or ``"ema"`` where these are not the weights of the step themselves, else "".
     """
 
     path: str | None
@@ -29,8 +30,9 @@ def find_checkpoint(output_dir: str | os.PathLike, checkpoint: str | None) -> Fo
 
     Args:
         output_dir: the run folder.
-        checkpoint: ``"best"``, ``"latest"``, ``"ema"`` (the averages of the newest one), a path, or None, which is the
-            same as ``"latest"``. A file or folder of such a name is given as ``"./best"``.
+        checkpoint: ``"best"``, ``"latest"``, ``"average"`` (of t2t-avg-all), ``"ema"`` (moving averages of the newest),
+            a path, or None, which is the same as ``"latest"``. A file or folder of such a name is given as
+            ``"./best"``.
 
     Raises:
         CheckpointError: the run has no such checkpoint.
@@ -40,6 +42,8 @@ def find_checkpoint(output_dir: str | os.PathLike, checkpoint: str | None) -> Fo
     """
     if checkpoint in (None, "", LATEST):
         return FoundCheckpoint(None)
+    if checkpoint == AVERAGE:
+        return FoundCheckpoint(average_checkpoint(output_dir), name=AVERAGE)
     if checkpoint == EMA:
         return FoundCheckpoint(None, averaged=True, name=EMA)
     return FoundCheckpoint(best_checkpoint(output_dir) if checkpoint == BEST else checkpoint)

@@ -30,7 +30,7 @@ class LoadedRun:
         model: with the checkpoint's weights.
         step: the checkpoint's training step.
         rounded: the folder holds rounded weights to give away; nothing is written to it.
-        weights: ``"ema"`` where these are not the step's weights themselves, else "".
+        weights: ``"average"`` or ``"ema"`` where these are not the step's weights themselves, else "".
     """
 
     manifest: Manifest

@@ -22,6 +22,7 @@ class StoredWeights:
         part: ``"model"``, the weights, or ``"averages"``, their moving averages.
 
     Attributes:
+        path: of the checkpoint.
         names: of the variables.
         shapes: of the variables, by name.
 
@@ -34,7 +35,7 @@ class StoredWeights:
     """
 
     def __init__(self, path: str, part: str = WEIGHTS):
-        self._path = path
+        self.path = path
         try:
             self._reader = tf.train.load_checkpoint(path)
         except (tf.errors.OpError, ValueError) as error:
@@ -61,7 +62,7 @@ class StoredWeights:
 
     def _damaged(self, error: Exception) -> DamagedCheckpointError:
         return DamagedCheckpointError(
-            f"{self._path} cannot be read ({files.first_line(error)}); give a trained run or its checkpoint"
+            f"{self.path} cannot be read ({files.first_line(error)}); give a trained run or its checkpoint"
         )
 
 

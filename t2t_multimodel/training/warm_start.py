@@ -11,7 +11,7 @@ from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
-from t2t_multimodel.runs import checkpoint_files
+from t2t_multimodel.runs import average, checkpoint_files
 from t2t_multimodel.runs.checkpoint import newest_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.stored_weights import StoredWeights
@@ -61,10 +61,9 @@ def warm_start(
 
 def _locate(source: str) -> tuple[storage.AnyPath, str]:
     """The run's folder and the checkpoint."""
-    if storage.at(source).is_dir():
-        return storage.at(source), newest_checkpoint(source)
-    checkpoint = checkpoint_files.resolve(source)
-    return storage.at(checkpoint).parent, checkpoint
+    checkpoint = newest_checkpoint(source) if storage.at(source).is_dir() else checkpoint_files.resolve(source)
+    folder = storage.at(checkpoint).parent
+    return folder.parent if folder.name == average.FOLDER else folder, checkpoint
 
 
 def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:

@@ -38,7 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "task_gradients", 0, "Steps between measurements of how the problems' gradients agree; 0: never.", lower_bound=0
     )
-    cli.define_path("warm_start_from", "A trained run, or a checkpoint of it, that a new run starts from.", "")
+    cli.define_path("warm_start_from", "A trained run, a checkpoint of it, or demo, that a new run starts from.", "")
     flags.DEFINE_enum("progress", "auto", ["auto", "plain"], "A view in place on a terminal, or plain lines.")
     flags.DEFINE_integer(
         "eval_examples", 0, "Of every problem, decoded for TensorBoard at each evaluation.", lower_bound=0

@@ -6,7 +6,7 @@ import pathlib
 
 from absl import flags
 
-from t2t_multimodel import paths
+from t2t_multimodel import demo, paths
 from t2t_multimodel.bin import cli
 from t2t_multimodel.data import storage
 from t2t_multimodel.errors import MultiModelError
@@ -17,7 +17,7 @@ FLAGS = flags.FLAGS
 def define_flags() -> None:
     """Defines this command's flags."""
     flags.DEFINE_enum("action", "inspect", ["inspect", "coverage", "extend", "build"], "What to do.")
-    cli.define_path("data_dir", "Folder with vocab.model and vocab.json.")
+    cli.define_path("data_dir", "Folder with vocab.model and vocab.json; demo: of the model in the box.")
     cli.define_path("subwords_file", "A Tensor2Tensor .subwords file, instead of --data_dir.")
     flags.DEFINE_string("text", None, "inspect: a line of text to encode.")
     flags.DEFINE_list("file", None, "coverage: a text file, one sentence a line; build: one or more.")
@@ -46,9 +46,10 @@ def main(_) -> None:
         return
     if bool(FLAGS.data_dir) == bool(FLAGS.subwords_file):
         raise MultiModelError("there is no vocabulary to work on; give --data_dir=FOLDER or --subwords_file=FILE")
-    if FLAGS.data_dir and not storage.at(FLAGS.data_dir).is_dir():
+    folder = demo.run_folder() if FLAGS.data_dir == demo.NAME else FLAGS.data_dir
+    if folder and not storage.at(folder).is_dir():
         raise MultiModelError(f"--data_dir={FLAGS.data_dir} is not a folder; name the one that holds the vocabulary")
-    vocabulary = vocabulary_tools.open_vocabulary(FLAGS.data_dir or FLAGS.subwords_file)
+    vocabulary = vocabulary_tools.open_vocabulary(folder or FLAGS.subwords_file)
     if FLAGS.action == "inspect":
         print(vocabulary_tools.describe(vocabulary, FLAGS.text))
     elif FLAGS.action == "coverage":

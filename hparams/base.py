@@ -135,6 +135,9 @@ class OptimizerHParams:
         muon_momentum: decay of Muon's Nesterov momentum.
         muon_steps: Newton-Schulz iterations.
         ema_decay: of the exponential moving averages of the weights; 0 keeps none.
+        freeze: patterns of variables' names, as ``encoder/*``, joined by ``|``: these are not trained.
+        rate_factors: factors of the learning rate, ``pattern:factor`` items joined by ``|``; of several patterns that
+            match a variable's name the last one counts.
         max_skipped_steps: a step whose loss or gradient is not finite updates nothing; so many of them in a row, of one
             problem or of all, end the training.
     """
@@ -154,6 +157,8 @@ class OptimizerHParams:
     muon_momentum: float = 0.95
     muon_steps: int = 3
     ema_decay: float = 0.0
+    freeze: str = ""
+    rate_factors: str = ""
     max_skipped_steps: int = 10
 
 

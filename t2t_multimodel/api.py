@@ -83,8 +83,8 @@ def train(
     from t2t_multimodel.training.config import TrainConfig
     from t2t_multimodel.training.trainer import train as run_training
 
-    if options.get("warm_start_from"):
-        options["warm_start_from"] = paths.resolve(options["warm_start_from"])
+    if source := options.get("warm_start_from"):
+        options["warm_start_from"] = demo.run_folder() if source == demo.NAME else paths.resolve(source)
     config = TrainConfig(
         problems=tuple(_names(problem)),
         hparams=registry.hparams(hparams_set).override(hparams).check(),

@@ -6,10 +6,12 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
-LONG = "--train_steps=2000"  # the one training that is not short takes this many steps here:
+LONG = ("--train_steps=2000", "--train_steps=200")  # trainings that are not short take this many steps here:
 SHORT = ("--train_steps=12", "--eval_steps=1")
 
 
@@ -22,7 +24,7 @@ def commands(page: str) -> list[list[str]]:
 
 def run(words: list[str], folder: pathlib.Path) -> None:
     module = f"t2t_multimodel.bin.{words[0].replace('-', '_')}"
-    rest = [part for word in words[1:] for part in (SHORT if word == LONG else (word,))]
+    rest = [part for word in words[1:] for part in (SHORT if word in LONG else (word,))]
     done = subprocess.run([sys.executable, "-m", module, *rest], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
@@ -35,3 +37,24 @@ def test_every_command_of_the_page_runs(mini_data, tmp_path):
     assert len(found) > 5
     for words in found:
         run(words, tmp_path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of pictures by class."""
+    for number, colour in enumerate(("red", "green")):
+        folder = tmp_path / "pictures" / "train" / colour
+        folder.mkdir(parents=True)
+        for at in range(12):
+            pixels = np.full((32, 32, 3), 40 + at, np.uint8)
+            pixels[..., number] = 200
+            Image.fromarray(pixels).save(folder / f"{at}.png")
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_of_fine_tuning_runs(pictures, tmp_path):
+    (tmp_path / "docs").symlink_to(DOCS)
+    found = commands("finetuning.md")
+    assert len(found) > 8
+    for words in found:
+        run([word.replace("=206", "=18").replace("=204", "=16") for word in words], tmp_path)

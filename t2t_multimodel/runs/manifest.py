@@ -137,6 +137,12 @@ class Manifest:
                     f"--output_dir holds a model with other hparams in group {group!r};"
                     " give the same --hparams_set and --hparams, or a new --output_dir"
                 )
+        if self.hparams.optimizer.freeze != other.optimizer.freeze:
+            raise HParamsError(
+                f"--output_dir holds a run of optimizer.freeze={self.hparams.optimizer.freeze!r}, whose optimizer has"
+                " no state of the frozen variables; give the same, or a new --output_dir with"
+                " --warm_start_from=THIS_RUN"
+            )
         before, now = self.hparams.optimizer.name, other.optimizer.name
         if before != now:
             raise HParamsError(

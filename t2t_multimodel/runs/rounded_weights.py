@@ -39,6 +39,45 @@ def save_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[str, 
     storage.write_atomically(storage.at(output_dir) / FILE, buffer.getvalue())
 
 
+class RoundedWeights:
+    """The weights that a folder holds, with the methods of `StoredWeights`.
+
+    Args:
+        output_dir: the folder.
+
+    Attributes:
+        path: of the file.
+        step: training step of the weights.
+        names: of the variables.
+        shapes: of the variables, by name.
+
+    Raises:
+        DamagedCheckpointError: the file is damaged.
+    """
+
+    def __init__(self, output_dir: str | os.PathLike):
+        self.path = str(storage.at(output_dir) / FILE)
+        try:
+            with storage.open_to_read(self.path) as file, np.load(file, allow_pickle=False) as stored:
+                self.step = int(stored[_STEP])
+                self._arrays = {name: stored[name] for name in stored.files if name != _STEP}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+            raise DamagedCheckpointError(f"{self.path} is damaged ({error}); restore the file") from error
+        self.names = sorted(self._arrays)
+        self.shapes = {name: value.shape for name, value in self._arrays.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """The value of a variable, float32.
+
+        Raises:
+            DamagedCheckpointError: it is not finite.
+        """
+        value = self._arrays[name]
+        if not np.isfinite(value).all():
+            raise DamagedCheckpointError(f"{self.path} has weights that are not finite ({name}); restore the file")
+        return value.astype(np.float32)
+
+
 def restore_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[str, tf.Variable]) -> int:
     """Assigns the weights of a folder to variables; returns their training step.
 
@@ -49,22 +88,16 @@ def restore_rounded_weights(output_dir: str | os.PathLike, variables: Mapping[st
     Raises:
         CheckpointError: the file is damaged, or does not fit the variables.
     """
-    path = storage.at(output_dir) / FILE
-    try:
-        with storage.open_to_read(path) as file, np.load(file, allow_pickle=False) as stored:
-            step, arrays = int(stored[_STEP]), {name: stored[name] for name in stored.files if name != _STEP}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
-        raise DamagedCheckpointError(f"{path} is damaged ({error}); restore the file") from error
+    stored = RoundedWeights(output_dir)
     for name, variable in variables.items():
-        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+        if stored.shapes.get(name) != tuple(variable.shape):
             raise CheckpointError(
-                f"{path} does not fit this model ({name} differs); restore the model.json that belongs to it"
+                f"{stored.path} does not fit this model ({name} differs); restore the model.json that belongs to it"
             )
-        if not np.isfinite(arrays[name]).all():
-            raise DamagedCheckpointError(f"{path} has weights that are not finite ({name}); restore the file")
+    values = {name: stored.read(name) for name in variables}
     for name, variable in variables.items():
-        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype))
-    return step
+        variable.assign(values[name].astype(variable.dtype.as_numpy_dtype))
+    return stored.step
 
 
 def _rounded(name: str, value: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from t2t_multimodel.runs.manifest import FILE, Manifest, new_manifest
 from t2t_multimodel.runs.rounded_weights import has_rounded_weights
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.freeze import freeze
 from t2t_multimodel.training.optimizers.base import Optimizer
 from t2t_multimodel.training.optimizers.make import make_optimizer
 
@@ -71,7 +72,12 @@ def read_data(config: TrainConfig) -> RunData:
 def build_model(
     manifest: Manifest, strategy: tf.distribute.Strategy, mesh: ExpertMesh | None = None
 ) -> tuple[MultiModel, Optimizer]:
-    """The run's model and its optimizer, with initial values, on the devices of `strategy`, the experts on `mesh`."""
+    """The run's model and its optimizer, with initial values, on the devices of `strategy`, the experts on `mesh`.
+
+    Raises:
+        HParamsError: a pattern of `optimizer.freeze` or `optimizer.rate_factors` matches nothing, or all is frozen.
+    """
     with strategy.scope(), mesh.scope() if mesh else contextlib.nullcontext():
         model = manifest.make_model()
+        freeze(model, manifest.hparams.optimizer.freeze)
         return model, make_optimizer(model.named_variables(trainable=True), manifest.hparams.optimizer)

@@ -135,6 +135,9 @@ def part_gradients(
         total: real targets of the whole step, 1 or more.
         parts: into how many parts the step is divided.
         seed: of dropout and gate noise.
+
+    Raises:
+        HParamsError: all variables that the loss depends on are frozen.
     """
     spec, smoothing = task.problem.targets, model.hparams.regularization.label_smoothing
     with products_in(model.hparams.compute.precision), observe.observing() as seen:
@@ -146,6 +149,11 @@ def part_gradients(
             extra = tf.add_n([m[0] for m in mixtures]) / parts
             objective = loss * weight + extra
         gradients = tape.gradient(objective, list(variables))
+    if all(value is None for value in gradients):
+        raise HParamsError(
+            f"a step of {task.name} trains nothing, all variables that it depends on are frozen; give fewer patterns in"
+            " optimizer.freeze"
+        )
     found = {place: tf.convert_to_tensor(value) for place, value in enumerate(gradients) if value is not None}
     results = {"loss": loss, "mixture_loss": extra, "token_accuracy": hits / total}
     for name, (_, load) in zip(("load_encoder", "load_decoder"), mixtures):

@@ -12,8 +12,9 @@ from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
 from t2t_multimodel.runs import average, checkpoint_files
-from t2t_multimodel.runs.checkpoint import newest_checkpoint
+from t2t_multimodel.runs.checkpoint import has_checkpoints, newest_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
+from t2t_multimodel.runs.rounded_weights import RoundedWeights, has_rounded_weights
 from t2t_multimodel.runs.stored_weights import StoredWeights
 
 # Tables with one row for each id of the vocabulary.
@@ -32,7 +33,7 @@ def warm_start(
         variables: of the new model by path.
         manifest: of the new run.
         vocabulary: of the new run's data, or None where no problem has text.
-        source: output folder of a run, or path of one of its checkpoints.
+        source: output folder of a run or of rounded weights, or path of a checkpoint.
 
     Returns:
         a line that says what was taken from where.
@@ -41,29 +42,34 @@ def warm_start(
         CheckpointError: there is no checkpoint, or the models differ in structure.
         VocabularyError: the new vocabulary is neither the older one nor an extension of it.
     """
-    folder, checkpoint = _locate(source)
+    folder, stored = _locate(source)
     old = Manifest.load(folder)
     _check_vocabulary(old, vocabulary, source)
-    stored, taken = StoredWeights(checkpoint), 0
+    taken = 0
     for path, variable in variables.items():
         if path in stored.shapes:
             value = stored.read(path)
             if not np.isfinite(value).all():
                 raise CheckpointError(
-                    f"{checkpoint} has weights that are not finite ({path}); give an older checkpoint of that run"
+                    f"{stored.path} has weights that are not finite ({path}); give an older checkpoint of that run"
                 )
             variable.assign(_value(path, variable, value, old, manifest))
             taken += 1
     if not taken:
-        raise CheckpointError(f"{checkpoint} has no variable of this model; give a run of the same body.form")
-    return f"warm start: {taken} of {len(variables)} variables from {checkpoint}"
+        raise CheckpointError(f"{stored.path} has no variable of this model; give a run of the same body.form")
+    return f"warm start: {taken} of {len(variables)} variables from {stored.path}"
 
 
-def _locate(source: str) -> tuple[storage.AnyPath, str]:
-    """The run's folder and the checkpoint."""
-    checkpoint = newest_checkpoint(source) if storage.at(source).is_dir() else checkpoint_files.resolve(source)
+def _locate(source: str) -> tuple[storage.AnyPath, StoredWeights | RoundedWeights]:
+    """The run's folder and the weights."""
+    if storage.at(source).is_dir():
+        if has_rounded_weights(source) and not has_checkpoints(source):
+            return storage.at(source), RoundedWeights(source)
+        checkpoint = newest_checkpoint(source)
+    else:
+        checkpoint = checkpoint_files.resolve(source)
     folder = storage.at(checkpoint).parent
-    return folder.parent if folder.name == average.FOLDER else folder, checkpoint
+    return folder.parent if folder.name == average.FOLDER else folder, StoredWeights(checkpoint)
 
 
 def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:

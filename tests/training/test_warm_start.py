@@ -3,6 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+import t2t_multimodel as t2t
+from t2t_multimodel import demo
 from t2t_multimodel.data.generation import engine
 from t2t_multimodel.data.vocabulary import tools as vocabulary_tools
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
@@ -83,3 +85,25 @@ def test_what_does_not_fit_is_refused(config, tmp_path):
     engine.generate(["mini_parsing"], tmp_path / "other", num_workers=1, options=options, report=lambda line: None)
     with pytest.raises(VocabularyError, match="does not extend"):
         make_trainer(dataclasses.replace(config, **output, data_dir=str(tmp_path / "other")))
+
+
+def test_the_model_in_the_box_starts_a_run(mini_data, tmp_path, capsys):
+    """Its weights are rounded; a problem of the user's own gets a command token beside the demo's."""
+    data = tmp_path / "data"
+    vocabulary_tools.extend(vocabulary_tools.open_vocabulary(demo.run_folder()), ["octagon"], [], data)
+    (tmp_path / "train.tsv").write_text("a ring\tein Ring\na small octagon\tein kleines Achteck\n", encoding="utf-8")
+    t2t.generate_data("text2text_folder", data_dir=data, source_dir=tmp_path, num_workers=1)
+    t2t.train(
+        "text2text_folder",
+        hparams_set="multimodel_mini_plus",
+        data_dir=data,
+        output_dir=tmp_path / "run",
+        train_steps=0,
+        warm_start_from="demo",
+    )
+    assert f"from {demo.run_folder()}" in capsys.readouterr().err
+    found, boxed = (t2t.load(folder).keras_model.named_variables() for folder in (tmp_path / "run", "demo"))
+    for name, value in found.items():
+        if name != "multimodel/commands":
+            old = boxed[name].numpy()
+            np.testing.assert_array_equal(value.numpy()[: len(old)], old, err_msg=name)

@@ -61,7 +61,7 @@ class Adam(Optimizer):
                 v=second.handle,
                 beta1_power=beta1_powers[i],
                 beta2_power=beta2_powers[i],
-                lr=learning_rate,
+                lr=self._rate(i, learning_rate),
                 grad=gradient,
                 **constants,
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from t2t_multimodel.hparams.patterns import matching, parse_factors
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 from t2t_multimodel.training.optimizers.averages import WeightAverages
 
@@ -42,6 +43,9 @@ class Optimizer:
             name="updates",
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
+        factors = parse_factors(optimizer.rate_factors, "optimizer.rate_factors")
+        chosen = matching(factors, list(self._variables), "optimizer.rate_factors")
+        self._factors = [factors[chosen[name]] if name in chosen else 1.0 for name in self._variables]
         self.averages = WeightAverages(self._variables, optimizer.ema_decay) if optimizer.ema_decay else None
 
     def named_variables(self) -> dict[str, tf.Variable | ShardedVariable]:
@@ -89,12 +93,17 @@ class Optimizer:
         counts = self._updates.read_value() + updated
         tf.raw_ops.AssignVariableOp(resource=self._updates.handle, value=counts)
         decay = self._hparams.weight_decay
-        for variable in variables:
+        for position, variable in zip(positions, variables):
             if decay and variable.shape.rank > 1:
                 with self._beside(variable):
-                    decrease = learning_rate * decay * tf.convert_to_tensor(variable)
+                    decrease = self._rate(position, learning_rate) * decay * tf.convert_to_tensor(variable)
                 tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=decrease)
         self._update(list(zip(positions, gradients, variables)), learning_rate, counts)
+
+    def _rate(self, position: int, learning_rate: tf.Tensor) -> tf.Tensor:
+        """The learning rate of a variable."""
+        factor = self._factors[position]
+        return learning_rate if factor == 1.0 else learning_rate * factor
 
     def _beside(self, variable: tf.Variable) -> contextlib.AbstractContextManager[None]:
         """The block that computes on the device of a shard; other variables are updated where the step runs."""

@@ -68,12 +68,14 @@ class Muon(Adam):
         groups = defaultdict(list)
         for i, gradient, variable in updates:
             if i in self._hidden:
-                groups[tuple(variable.shape), variable.device].append((variable, self._moved(gradient, variable)))
-        for (shape, _), members in groups.items():
-            scale = learning_rate * (self._hparams.muon_scale * max(shape[-2:]) ** 0.5)
-            with self._beside(members[0][0]):
-                steps = orthogonalize(tf.stack([step for _, step in members]), self._hparams.muon_steps)
-                for (variable, _), step in zip(members, tf.unstack(steps * scale)):
+                key = tuple(variable.shape), variable.device, self._factors[i]
+                groups[key].append((i, variable, self._moved(gradient, variable)))
+        for (shape, *_), members in groups.items():
+            first, variable, _ = members[0]
+            scale = self._rate(first, learning_rate) * (self._hparams.muon_scale * max(shape[-2:]) ** 0.5)
+            with self._beside(variable):
+                steps = orthogonalize(tf.stack([step for _, _, step in members]), self._hparams.muon_steps)
+                for (_, variable, _), step in zip(members, tf.unstack(steps * scale)):
                     tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=step)
 
     def _moved(self, gradient: tf.Tensor, variable: tf.Variable) -> tf.Tensor:

@@ -20,5 +20,7 @@ class SGD(Optimizer):
     """
 
     def _update(self, updates, learning_rate, counts):
-        for _, gradient, variable in updates:
-            tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=learning_rate, delta=gradient)
+        for i, gradient, variable in updates:
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=variable.handle, alpha=self._rate(i, learning_rate), delta=gradient
+            )

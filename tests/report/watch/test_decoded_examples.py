@@ -15,7 +15,9 @@ from t2t_multimodel.report.problem_report import ShownExample
 from t2t_multimodel.report.watch.examples import DecodedExamples
 from t2t_multimodel.report.watch.hooks import watching_hooks
 from t2t_multimodel.report.watch.summaries import as_markdown, draw_attention, write_example
+from t2t_multimodel.runs.metrics_log import read_records
 from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.loop.hook import Hook
 from t2t_multimodel.training.trainer import train
 from t2t_multimodel.training.watch.events import Events
 from tests.event_files import summaries_of
@@ -47,13 +49,28 @@ def test_outputs_of_each_evaluation_are_those_that_the_checkpoint_gives(watched_
     assert f"log-probability of the output {output.score:.3f}" in text
 
 
+class StopAfter(Hook):
+    def __init__(self, step):
+        self._step = step
+
+    def stepped(self, output):
+        return output.step == self._step
+
+
 @pytest.mark.slow
-def test_decoding_changes_no_bit_of_the_training(watched_run, mini_data, small_hparams, tmp_path):
-    train(config(mini_data, tmp_path, small_hparams, eval_examples=0), hooks=[])
-    one, other = (tf.train.load_checkpoint(str(folder / "ckpt-2")) for folder in (watched_run, tmp_path))
+def test_a_watched_and_interrupted_training_ends_as_one_that_nobody_watched(mini_data, small_hparams, tmp_path):
+    plain = config(mini_data, tmp_path / "plain", small_hparams, train_steps=3, eval_examples=0)
+    asked = config(
+        mini_data, tmp_path / "watched", small_hparams, train_steps=3, tracking=f"file:{tmp_path / 't'}", profile="2:3"
+    )
+    train(plain)
+    train(asked, hooks=[*watching_hooks(asked), StopAfter(2)])
+    train(asked, hooks=watching_hooks(asked))
+    one, other = (tf.train.load_checkpoint(str(tmp_path / name / "ckpt-3")) for name in ("plain", "watched"))
     for name in one.get_variable_to_shape_map():
-        if "save_counter" not in name:
+        if not name.startswith(("save_counter", "loop_state")):  # the loop's state has that of the hooks
             np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=name)
+    assert read_records(tmp_path / "plain") == read_records(tmp_path / "watched")
 
 
 def test_a_problem_that_cannot_be_decoded_is_told_once(capsys, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from t2t_multimodel import registry
 from t2t_multimodel.errors import TrainingError
 from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.hooks import standard_hooks
 from t2t_multimodel.training.track.facts import git_state, run_facts
 from t2t_multimodel.training.track.hook import Tracking
 from t2t_multimodel.training.track.make import make_tracker, parse_tracking
@@ -55,6 +56,7 @@ def session(hook, folder, *, complete, step=0):
     return state
 
 
+@pytest.mark.slow
 def test_a_training_and_its_continuation_are_one_tracked_run(mini_data, small_hparams, tmp_path):
     path = tmp_path / "tracked.jsonl"
     asked = {"hparams": small_hparams, "tracking": f"file:{path}"}
@@ -71,6 +73,16 @@ def test_a_training_and_its_continuation_are_one_tracked_run(mini_data, small_hp
     assert training["step"] == 2 and training["values"]["loss/mini_parsing"] > 0
     assert evaluation["values"]["dev_loss/mini_parsing"] > 0
     assert manifest["path"].endswith("model.json") and lines[5]["complete"]
+
+
+def test_a_training_that_asks_for_it_is_tracked(tmp_path):
+    (hook,) = [
+        one for one in standard_hooks(config(tmp_path, tracking=f"file:{tmp_path / 't'}")) if one.name == "tracking"
+    ]
+    session(hook, tmp_path, complete=True)
+    lines = [json.loads(line) for line in (tmp_path / "t").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "metrics", "metrics", "file", "end"]
+    assert lines[1]["values"]["loss/mini_parsing"] == 2.0 and lines[2]["values"] == {"dev_loss/mini_parsing": 1.5}
 
 
 def test_mlflow_keeps_a_run_in_a_folder_and_continues_it(tmp_path):

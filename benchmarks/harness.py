@@ -87,19 +87,6 @@ def useful_flops(bench: Bench) -> int:
     return flops.TRAINING_FACTOR * sum(counts.values())
 
 
-def matmul_gflops(size: int = 2048) -> float:
-    """GFLOP/s of a float32 product of two square matrices, the machine's limit: the best of five."""
-    import tensorflow as tf
-
-    x = tf.random.stateless_normal([size, size], [0, 0])
-    seconds = []
-    for _ in range(6):
-        began = time.perf_counter()
-        tf.linalg.matmul(x, x).numpy()
-        seconds.append(time.perf_counter() - began)
-    return 2 * size**3 / min(seconds[1:]) / 1e9
-
-
 def peak_mb() -> float:
     """The most memory that this process ever held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

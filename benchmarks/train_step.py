@@ -59,6 +59,7 @@ def measure(options: argparse.Namespace) -> dict:
     import numpy as np
 
     from t2t_multimodel import registry
+    from t2t_multimodel.training.cost.processor import product_gflops
 
     hparams = registry.hparams(options.hparams_set).override(options.hparams)
     if options.variant == "bfloat16":
@@ -68,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict:
     first_step = time.time() - options.started if options.started else float("nan")
     times += [bench.step(number) for number in range(1, options.steps + 2)]
     peak, step = harness.peak_mb(), statistics.median(times[2:])
-    limit = statistics.median(harness.matmul_gflops() for _ in range(3))
+    limit = statistics.median(product_gflops() for _ in range(3))
     useful = harness.useful_flops(bench)
     parameters = sum(int(np.prod(v.shape)) for v in bench.model.trainable_variables)
     row = {

@@ -47,7 +47,7 @@ def define_flags() -> None:
     flags.DEFINE_string("profile", "", "FIRST:LAST: a trace of these steps for TensorBoard's profiler.")
     flags.DEFINE_bool("generate_data", False, "Generate the data first where it is missing.")
     flags.DEFINE_bool("describe", False, "Print the parameters of --hparams_set ('all': of all sets) and stop.")
-    flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also the FLOPs of a train step on such a batch.")
+    flags.DEFINE_string("describe_batch", "", "ROWSxSOURCExTARGET: also FLOPs, memory and time of such a step.")
 
 
 def main(_) -> None:
@@ -137,15 +137,18 @@ def _describe_mesh(hparams, specs) -> None:
 
 
 def _describe_step(hparams, problems) -> None:
-    """Prints the FLOPs of a train step on --describe_batch, for the first of --problem or for text alone."""
+    """Prints FLOPs, memory and time of a step on --describe_batch, for the first of --problem or for text alone."""
     from t2t_multimodel.modalities import SymbolSpec
     from t2t_multimodel.training.cost import describe
+    from t2t_multimodel.training.cost.expect import expect_step, format_expected
 
     inputs, targets = (problems[0].inputs, problems[0].targets) if problems else (SymbolSpec(), SymbolSpec())
     rows, source, length = describe.parse_batch(FLAGS.describe_batch)
     counts = describe.step_flops(hparams, inputs, targets, [source] * rows, [length] * rows)
     print(f"\nuseful FLOPs of a train step, {rows} x ({source} + {length}), {inputs.key} to {targets.key}:")
-    print(describe.format_parts(counts))
+    print(describe.format_parts(counts), flush=True)
+    name, batch = problems[0].name if problems else "", (rows, source, length)
+    print(f"\n{format_expected(expect_step(hparams, name, (inputs, targets), batch, sum(counts.values())))}")
 
 
 def run() -> None:

@@ -1,27 +1,18 @@
 """Dry runs: the largest batches of a training, stepped through in a process of its own, which tells its memory.
 
-The process makes the model with its optimizer anew, so that nothing of the training is touched; where the system ends
-it for want of memory, the training says so and lives.
+The process makes the model with its optimizer anew, so that nothing of the training is touched.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-import pathlib
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Callable
+from typing import Any
 
-from t2t_multimodel import process, user_modules
-from t2t_multimodel.errors import MultiModelError, TrainingError
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training.config import TrainConfig
+from t2t_multimodel.training.cost.child import Child, serve
 
 _MODULE = "t2t_multimodel.training.cost.dry_run"
 
@@ -65,33 +56,14 @@ class DryRun:
     """
 
     def __init__(self, config: TrainConfig):
-        self._config = config
+        self._child = Child(_MODULE, {**dataclasses.asdict(config), "hparams": config.hparams.to_json()})
 
     def __enter__(self) -> DryRun:
-        self._folder = tempfile.TemporaryDirectory()
-        self._errors: IO[bytes] = open(pathlib.Path(self._folder.name) / "stderr", "w+b")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
-        request = {
-            "config": {**dataclasses.asdict(self._config), "hparams": self._config.hparams.to_json()},
-            "folders": user_modules.folders(),
-            "output_dir": f"{self._folder.name}/run",
-        }
-        self._send(request)
+        self._child.__enter__()
         return self
 
-    def __exit__(self, *_) -> None:
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            with contextlib.suppress(OSError):
-                stream.close()
-        self._folder.cleanup()
+    def __exit__(self, *error) -> None:
+        self._child.__exit__(*error)
 
     def measure(self, batch_tokens: int) -> Measured:
         """Makes the steps with this value of `batching.batch_tokens`.
@@ -99,52 +71,24 @@ class DryRun:
         Raises:
             TrainingError: they cannot be made.
         """
-        self._send(batch_tokens)
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                answer = json.loads(line)
-                if "error" in answer:
-                    raise TrainingError(answer["error"])
-                return Measured(**answer)
-        status = self._process.wait()
-        if status == -signal.SIGKILL:
-            return Measured(0, "", "", [], 0.0)
-        self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip().splitlines() or [f"status {status}"]
-        raise TrainingError(f"the dry run failed ({words[-1][:300]}); run again without --dry_run to see what fails")
-
-    def _send(self, message: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # its end is seen where its answer is read
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
+        answer = self._child.ask(batch_tokens)
+        return Measured(0, "", "", [], 0.0) if answer is None else Measured(**answer)
 
 
-def _serve() -> None:
-    """The process of a `DryRun`: a request on the first line of stdin, then values of `batching.batch_tokens`."""
-    with contextlib.suppress(OSError):  # where memory runs out, the system shall end this process, not its parent
-        pathlib.Path("/proc/self/oom_score_adj").write_text("1000")
-    process.prepare()
-    answers = _answers(json.loads(sys.stdin.readline()))
-    while True:
-        try:
-            answer = next(answers)
-        except StopIteration:
-            return
-        except MultiModelError as error:
-            answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)
+def _answers_of(request: dict[str, Any], folder: str) -> Callable[[int], dict[str, Any]]:
+    """What answers a value of `batching.batch_tokens` with a `Measured` as JSON values."""
+    given = {**request, "hparams": HParams.from_json(request["hparams"]), "problems": tuple(request["problems"])}
+    without = {"warm_start_from": "", "dry_run": "off", "profile": "", "early_stop_patience": 0}
+    config, stepper = TrainConfig(**{**given, **without, "output_dir": f"{folder}/run"}), None
 
-
-def _answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    user_modules.import_folders(request["folders"])
-    values = {**request["config"], "hparams": HParams.from_json(request["config"]["hparams"])}
-    values |= {"output_dir": request["output_dir"], "problems": tuple(values["problems"]), "warm_start_from": ""}
-    config, stepper = TrainConfig(**{**values, "dry_run": "off", "profile": "", "early_stop_patience": 0}), None
-    for line in sys.stdin:
-        hparams = config.hparams.override(batching__batch_tokens=json.loads(line))
+    def answer(batch_tokens: int) -> dict[str, Any]:
+        nonlocal stepper
+        hparams = config.hparams.override(batching__batch_tokens=batch_tokens)
         if stepper is None:
             stepper = _Stepper(dataclasses.replace(config, hparams=hparams))
-        yield stepper.measure(hparams)
+        return stepper.measure(hparams)
+
+    return answer
 
 
 class _Stepper:
@@ -160,7 +104,7 @@ class _Stepper:
         self._trainer, self._config, self._steps = make_trainer(config), config, 0
 
     def measure(self, hparams: HParams) -> dict[str, Any]:
-        """A step on the largest batch of each pair of modalities; a `Measured` as JSON values."""
+        """A step on the largest batch of each pair of modalities."""
         from t2t_multimodel.training.cost.memory import peak_bytes
 
         chosen = self._largest(hparams)
@@ -211,4 +155,4 @@ def _words(name: str, batch: Any) -> str:
 
 
 if __name__ == "__main__":
-    _serve()
+    serve(_answers_of)

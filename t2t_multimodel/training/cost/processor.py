@@ -1,8 +1,9 @@
-"""What the processor at hand makes of products in bfloat16."""
+"""What the processor at hand makes of products."""
 
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Collection
 
 import tensorflow as tf
@@ -52,3 +53,14 @@ def processor_flags(path: str = _FLAGS) -> frozenset[str]:
         return frozenset()
     found = (line.partition(":")[2].split() for line in lines if line.startswith("flags"))
     return frozenset(next(found, ()))
+
+
+def product_gflops(size: int = 2048) -> float:
+    """GFLOP/s of a float32 product of two square matrices, the limit of the device at hand: the best of five."""
+    x = tf.random.stateless_normal([size, size], [0, 0])
+    seconds = []
+    for _ in range(6):
+        started = time.perf_counter()
+        tf.linalg.matmul(x, x).numpy()
+        seconds.append(time.perf_counter() - started)
+    return 2 * size**3 / min(seconds[1:]) / 1e9

@@ -53,8 +53,8 @@ def load_run(
     Args:
         output_dir: the training run.
         problems: names of problems that the model was trained on; all of them by default.
-        checkpoint: path of a checkpoint, of one of its files, or of a folder, or a name of `selection.checkpoint_names`; the
-            newest whole one by default.
+        checkpoint: path of a checkpoint, of one of its files, or of a folder, or a name of
+            `selection.checkpoint_names`; the newest whole one by default.
 
     Raises:
         MultiModelError: the folder is no complete run, or the model was not trained on a problem.

@@ -21,7 +21,7 @@ def main(_) -> None:
     """Parses flags and averages."""
     cli.require("output_dir")
     cli.require_input(output_dir=FLAGS.output_dir)
-    from t2t_multimodel.runs.average import average_checkpoints
+    from t2t_multimodel.runs.selection.average import average_checkpoints
 
     average = average_checkpoints(FLAGS.output_dir, FLAGS.n, best=FLAGS.best, metric=FLAGS.metric)
     print(f"{average.path}: the mean of steps {', '.join(map(str, average.steps))}")

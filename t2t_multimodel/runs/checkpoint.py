@@ -15,7 +15,7 @@ from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import CheckpointError, DamagedCheckpointError
 from t2t_multimodel.mesh.sharded import ShardedVariable, parts_of
 from t2t_multimodel.runs import checkpoint_files as files
-from t2t_multimodel.runs.best import read_best
+from t2t_multimodel.runs.selection.best import read_best
 from t2t_multimodel.runs.stored_weights import AVERAGES, WEIGHTS, StoredWeights
 
 Result = TypeVar("Result")

@@ -12,9 +12,9 @@ from t2t_multimodel.errors import VocabularyError
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.assets import load_label_names, run_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints, require_checkpoints
-from t2t_multimodel.runs.checkpoint_names import find_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.rounded_weights import has_rounded_weights, restore_rounded_weights
+from t2t_multimodel.runs.selection.checkpoint_names import find_checkpoint
 from t2t_multimodel.runs.task import Task
 
 
@@ -53,8 +53,8 @@ def load_run(
     Args:
         output_dir: the training run.
         problems: names of problems that the model was trained on; all of them by default.
-        checkpoint: path of a checkpoint, of one of its files, or of a folder, or a name of `checkpoint_names`; the
-            newest whole one by default.
+        checkpoint: path of a checkpoint, of one of its files, or of a folder, or a name of
+            `selection.checkpoint_names`; the newest whole one by default.
 
     Raises:
         MultiModelError: the folder is no complete run, or the model was not trained on a problem.

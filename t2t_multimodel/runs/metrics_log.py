@@ -57,6 +57,14 @@ def read_records(output_dir: str | pathlib.Path, file_name: str = METRICS_FILE) 
     return records
 
 
+def is_of_training(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of the dev split and of a step's own weights, as a training's evaluations are.
+
+    The others are of t2t-eval: of another split, or of weights that were averaged (``"weights"``).
+    """
+    return record["split"] == "dev" and "weights" not in record
+
+
 def forget_records_after(output_dir: str | pathlib.Path, step: int, file_name: str = METRICS_FILE) -> None:
     """Removes the records of steps after `step`: a resumed run will write them again."""
     records = read_records(output_dir, file_name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from t2t_multimodel.data.input.mixing import ProblemMixer
 from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.errors import HParamsError
-from t2t_multimodel.runs.metrics_log import read_records
+from t2t_multimodel.runs.metrics_log import is_of_training, read_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.baseline import task_baseline
 from t2t_multimodel.training.config import TrainConfig
@@ -58,9 +58,8 @@ class WatchMix(Hook):
         self._trainer = trainer
         every = self._config.eval_frequency
         if every and trainer.step and trainer.step % every == 0:
-            self.evaluated(
-                [record for record in read_records(self._config.output_dir) if record["step"] == trainer.step]
-            )
+            found = filter(is_of_training, read_records(self._config.output_dir))
+            self.evaluated([record for record in found if record["step"] == trainer.step])
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Gives the losses to the mix; says what changes by them."""

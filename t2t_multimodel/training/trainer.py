@@ -24,7 +24,13 @@ from t2t_multimodel.runs.assets import save_label_names, save_vocabulary
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints
 from t2t_multimodel.runs.layout import EVENTS
 from t2t_multimodel.runs.lock import run_lock
-from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
+from t2t_multimodel.runs.metrics_log import (
+    append_records,
+    forget_records_after,
+    format_table,
+    is_of_training,
+    read_records,
+)
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.config import TrainConfig
 from t2t_multimodel.training.cost.fit import check_weights, fitted
@@ -302,7 +308,8 @@ class Trainer:
         every, step = self.config.eval_frequency, self.step
         if not every or not step or step % every or step >= self.config.train_steps:
             return False
-        return all(record["step"] != step for record in read_records(self.config.output_dir))
+        found = filter(is_of_training, read_records(self.config.output_dir))
+        return all(record["step"] != step for record in found)
 
     def write_run_files(self) -> None:
         """Clears what a broken session left; writes all that makes the folder usable without the data."""

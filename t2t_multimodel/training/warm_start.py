@@ -11,10 +11,11 @@ from t2t_multimodel.data import storage
 from t2t_multimodel.data.vocabulary.load import AnyVocabulary
 from t2t_multimodel.data.vocabulary.vocabulary import Vocabulary
 from t2t_multimodel.errors import CheckpointError, VocabularyError
-from t2t_multimodel.runs import average, checkpoint_files
+from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.checkpoint import has_checkpoints, newest_checkpoint
 from t2t_multimodel.runs.manifest import Manifest
 from t2t_multimodel.runs.rounded_weights import RoundedWeights, has_rounded_weights
+from t2t_multimodel.runs.selection.average import FOLDER as AVERAGE_FOLDER
 from t2t_multimodel.runs.stored_weights import StoredWeights
 
 # Tables with one row for each id of the vocabulary.
@@ -69,7 +70,7 @@ def _locate(source: str) -> tuple[storage.AnyPath, StoredWeights | RoundedWeight
     else:
         checkpoint = checkpoint_files.resolve(source)
     folder = storage.at(checkpoint).parent
-    return folder.parent if folder.name == average.FOLDER else folder, StoredWeights(checkpoint)
+    return folder.parent if folder.name == AVERAGE_FOLDER else folder, StoredWeights(checkpoint)
 
 
 def _check_vocabulary(old: Manifest, vocabulary: AnyVocabulary | None, source: str) -> None:

@@ -14,8 +14,8 @@ _MODULES = [
     "t2t_multimodel.data.metadata",
     "t2t_multimodel.data.storage",
     "t2t_multimodel.data.remote.path",
-    "t2t_multimodel.runs.best",
-    "t2t_multimodel.runs.chosen_metric",
+    "t2t_multimodel.runs.selection.best",
+    "t2t_multimodel.runs.selection.chosen_metric",
 ]
 _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.heat_map"]
 _MODULES += [f"t2t_multimodel.training.watch.{name}" for name in ("plain", "profile")]

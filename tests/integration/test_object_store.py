@@ -25,6 +25,7 @@ import json, sys
 import tensorflow as tf
 import t2t_multimodel as t2t
 from t2t_multimodel import errors, process
+from t2t_multimodel.runs.selection.average import average_checkpoints
 
 process.prepare()
 places, hparams, sizes, text = json.loads(sys.argv[1])
@@ -45,6 +46,8 @@ for place in places:
         "weights": [weight.tobytes().hex() for weight in weights],
         "output": [str(out) for out in model.generate("mini_parsing", [text], extra_length=2)],
         "step": model.step,
+        "averaged": average_checkpoints(f"{place}/run", 2).steps,
+        "named": [t2t.load(f"{place}/run", checkpoint=name).step for name in ("best", "average")],
     }
 try:
     t2t.load("s3://missing/run")
@@ -78,6 +81,7 @@ def test_a_bucket_gives_what_a_folder_gives(store, tmp_path):
     times = ".index.npz"  # an index holds the times of its shards
     assert {name for name in local if remote[name] != local[name]} == {n for n in local if n.endswith(times)}
     run = store.objects("first/run")
+    assert found[places[1]]["named"] == [2, 2] and {"best.json", "average/ckpt-2.done"} <= run.keys()
     assert {"ckpt-2.index", "ckpt-2.done", "model.json", "metrics.jsonl", "vocab.model"} <= run.keys()
     assert not [name for name in run if "temp" in name or name.endswith((".saving", ".lock"))]
     assert [name for name in run if name.startswith("events/")]

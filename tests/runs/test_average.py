@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from t2t_multimodel.errors import CheckpointError
 from t2t_multimodel.runs import checkpoint_files as files
-from t2t_multimodel.runs.average import average_checkpoint, average_checkpoints
-from t2t_multimodel.runs.best import Best, write_best
 from t2t_multimodel.runs.checkpoint import Checkpointer
-from t2t_multimodel.runs.checkpoint_names import find_checkpoint
 from t2t_multimodel.runs.load import load_run
 from t2t_multimodel.runs.metrics_log import append_records
+from t2t_multimodel.runs.selection.average import average_checkpoint, average_checkpoints
+from t2t_multimodel.runs.selection.best import Best, write_best
+from t2t_multimodel.runs.selection.checkpoint_names import find_checkpoint
 from t2t_multimodel.runs.stored_weights import StoredWeights
 
 STEPS = (5, 10, 15, 20)

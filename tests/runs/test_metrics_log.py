@@ -1,4 +1,10 @@
-from t2t_multimodel.runs.metrics_log import append_records, forget_records_after, format_table, read_records
+from t2t_multimodel.runs.metrics_log import (
+    append_records,
+    forget_records_after,
+    format_table,
+    is_of_training,
+    read_records,
+)
 
 
 def record(step):
@@ -21,3 +27,9 @@ def test_records_of_later_steps_are_forgotten(tmp_path):
 
 def test_a_table_without_records_is_one_line():
     assert format_table([]).startswith("nothing was evaluated") and "\n" not in format_table([])
+
+
+def test_records_of_a_training_are_told_from_those_of_t2t_eval():
+    found = [{**record(1), "split": "dev"}, {**record(1), "split": "test"}]
+    found.append({**record(1), "split": "dev", "weights": "ema"})
+    assert [is_of_training(one) for one in found] == [True, False, False]

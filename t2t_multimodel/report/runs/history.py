@@ -15,7 +15,7 @@ from t2t_multimodel.errors import CheckpointError, MultiModelError
 from t2t_multimodel.hparams.base import flat_values
 from t2t_multimodel.runs.event_scalars import Point, read_scalars
 from t2t_multimodel.runs.layout import MANIFEST, METRICS
-from t2t_multimodel.runs.metrics_log import read_records
+from t2t_multimodel.runs.metrics_log import is_of_training, read_records
 
 TRAINING_LOSS = "training loss"
 _SCORES = ("loss", "token_accuracy", "sequence_accuracy", "top1", "top5")
@@ -144,7 +144,8 @@ def _by_problem(records: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     """Records of the dev split by problem; those of one step, as the trainer's and t2t-eval's, are joined."""
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for record in records:
-        if isinstance(record, dict) and record.get("split") == "dev" and isinstance(record.get("step"), int):
+        complete = isinstance(record, dict) and {"split", "step"} <= record.keys()
+        if complete and is_of_training(record) and isinstance(record["step"], int):
             steps = found.setdefault(str(record.get("problem")), {})
             steps[record["step"]] = {**steps.get(record["step"], {}), **record}
     return {problem: [steps[step] for step in sorted(steps)] for problem, steps in sorted(found.items())}

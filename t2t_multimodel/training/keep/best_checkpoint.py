@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.errors import StorageError
 from t2t_multimodel.runs import checkpoint_files as files
-from t2t_multimodel.runs.best import Best, forget_best, read_best, write_best
-from t2t_multimodel.runs.chosen_metric import ChosenMetric
+from t2t_multimodel.runs.selection.best import Best, forget_best, read_best, write_best
+from t2t_multimodel.runs.selection.chosen_metric import ChosenMetric
 from t2t_multimodel.training.keep.metric_hook import MetricHook
 
 if TYPE_CHECKING:

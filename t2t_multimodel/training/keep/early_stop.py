@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel.errors import TrainingError
-from t2t_multimodel.runs.chosen_metric import ChosenMetric
+from t2t_multimodel.runs.selection.chosen_metric import ChosenMetric
 from t2t_multimodel.training.keep.metric_hook import MetricHook
 
 if TYPE_CHECKING:

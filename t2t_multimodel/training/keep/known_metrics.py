@@ -9,7 +9,7 @@ import numpy as np
 
 from t2t_multimodel import registry
 from t2t_multimodel.errors import TrainingError
-from t2t_multimodel.runs.chosen_metric import ChosenMetric, scores_of
+from t2t_multimodel.runs.selection.chosen_metric import ChosenMetric, scores_of
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.evaluation import SUMS, make_record, with_ema
 

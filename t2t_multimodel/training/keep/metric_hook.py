@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from t2t_multimodel.errors import TrainingError
-from t2t_multimodel.runs.best import Best
-from t2t_multimodel.runs.chosen_metric import ChosenMetric, mean
-from t2t_multimodel.runs.metrics_log import read_records
+from t2t_multimodel.runs.metrics_log import is_of_training, read_records
+from t2t_multimodel.runs.selection.best import Best
+from t2t_multimodel.runs.selection.chosen_metric import ChosenMetric, mean
 from t2t_multimodel.training.loop.hook import Hook
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class MetricHook(Hook):
         if 0 < trainer.step != self._seen:
             found = {}
             for record in read_records(trainer.config.output_dir):
-                of_trainer = record["split"] == "dev" and "weights" not in record
-                if of_trainer and record["step"] == trainer.step and record["problem"] in evaluated:
+                if is_of_training(record) and record["step"] == trainer.step and record["problem"] in evaluated:
                     found.setdefault(record["problem"], record)
             if len(found) == len(evaluated):
                 return self.evaluated(list(found.values()))

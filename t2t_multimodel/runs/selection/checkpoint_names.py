@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from t2t_multimodel.runs.average import average_checkpoint
-from t2t_multimodel.runs.best import best_checkpoint
+from t2t_multimodel.runs.selection.average import average_checkpoint
+from t2t_multimodel.runs.selection.best import best_checkpoint
 
 BEST, LATEST, AVERAGE, EMA = "best", "latest", "average", "ema"
 

@@ -13,10 +13,10 @@ import tensorflow as tf
 from t2t_multimodel.data import storage
 from t2t_multimodel.errors import CheckpointError
 from t2t_multimodel.runs import checkpoint_files as files
-from t2t_multimodel.runs.best import read_best
 from t2t_multimodel.runs.checkpoint import Checkpointer, has_checkpoints, newest_checkpoint, require_checkpoints
-from t2t_multimodel.runs.chosen_metric import RELATIVE_LOSS, ChosenMetric, mean, scores_of
-from t2t_multimodel.runs.metrics_log import read_records
+from t2t_multimodel.runs.metrics_log import is_of_training, read_records
+from t2t_multimodel.runs.selection.best import read_best
+from t2t_multimodel.runs.selection.chosen_metric import RELATIVE_LOSS, ChosenMetric, mean, scores_of
 from t2t_multimodel.runs.stored_weights import StoredWeights
 
 FOLDER = "average"
@@ -85,7 +85,7 @@ def _best_steps(output_dir: str | os.PathLike, whole: Sequence[int], name: str) 
     """Those of `whole` that were evaluated, the best first; equal ones the later first."""
     noted = read_best(output_dir)
     metric = ChosenMetric(name or (noted.metric if noted else RELATIVE_LOSS))
-    records = [one for one in read_records(output_dir) if one["split"] == "dev" and "weights" not in one]
+    records = [record for record in read_records(output_dir) if is_of_training(record)]
     found: dict[int, dict[str, float]] = {step: {} for step in whole}
     for record in records:
         if record["step"] in found:

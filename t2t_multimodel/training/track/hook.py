@@ -64,7 +64,7 @@ class Tracking(Hook):
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Tells the scores of an evaluation."""
-        if self._tracker is None or not records:
+        if self._tracker is None or self._intervals is None or not records:
             return
         values = {
             f"{record['split']}_{name}/{record['problem']}": value

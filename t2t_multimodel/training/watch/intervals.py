@@ -26,7 +26,7 @@ class ProblemValues:
         gradient_norm: mean, before clipping.
         learning_rate: of the last step.
         targets: tokens, in all.
-        dropped: share of the tokens' choices that experts had no room for.
+        dropped: share of the tokens' choices that experts had no room for; None where they have room for all.
         mixtures: sums over the steps, by the names of `MIXTURES`, `[experts]`.
     """
 
@@ -37,7 +37,7 @@ class ProblemValues:
     gradient_norm: float
     learning_rate: float
     targets: float
-    dropped: float
+    dropped: float | None
     mixtures: Mapping[str, np.ndarray]
 
 
@@ -82,7 +82,7 @@ def summarize(results: Sequence[Mapping[str, Any]]) -> ProblemValues:
         gradient_norm=_mean(good, "gradient_norm"),
         learning_rate=float(results[-1]["learning_rate"]),
         targets=sum(float(one["targets"]) for one in results),
-        dropped=dropped / slots if slots else 0.0,
+        dropped=dropped / slots if slots else None,
         mixtures={name: np.sum([np.asarray(one[name]) for one in results], axis=0) for name in sorted(found)},
     )
 

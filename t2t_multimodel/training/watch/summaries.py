@@ -79,7 +79,7 @@ def _write_problem(problem: str, values: ProblemValues) -> None:
     tf.summary.scalar(f"skipped/{problem}", values.skipped)
     tf.summary.scalar(f"learning_rate/{problem}", values.learning_rate)
     tf.summary.scalar(f"gradient_norm/{problem}", values.gradient_norm)
-    if values.dropped:
+    if values.dropped is not None:
         tf.summary.scalar(f"dropped_by_experts/{problem}", values.dropped)
     for part in ("encoder", "decoder"):
         if (load := values.mixtures.get(f"load_{part}")) is not None:
@@ -88,14 +88,15 @@ def _write_problem(problem: str, values: ProblemValues) -> None:
             tf.summary.scalar(f"mixture_load_max_{part}/{problem}", share.max() * len(share))
 
 
-def write_hparams(events: Events, values: Mapping[str, Any]) -> None:
+def write_hparams(events: Events, values: Mapping[str, Any], run: str) -> None:
     """Writes hyperparameters for TensorBoard's HPARAMS page, which shows them with the last value of each scalar.
 
     Args:
         events: of the run.
         values: numbers, truth values and text by name.
+        run: tells this run from others with the same values.
     """
     from tensorboard.plugins.hparams import api
 
     with events.at(0):
-        api.hparams(dict(values))
+        api.hparams(dict(values), trial_id=run)

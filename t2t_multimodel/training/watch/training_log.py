@@ -95,7 +95,7 @@ def open_log(trainer: Trainer) -> Iterator[TrainingLog]:
     if not trainer.workers.chief:
         yield TrainingLog(**span, summaries=None)
         return
-    write_hparams(trainer.events, config.hparams.flat())
+    write_hparams(trainer.events, {**config.hparams.flat(), "seed": config.seed}, config.output_dir)
     summaries = Summaries(trainer.events, trainer.mixer)
     if config.progress == "plain" or not is_terminal(sys.stderr):
         yield TrainingLog(**span, summaries=summaries)

@@ -360,10 +360,10 @@ class Trainer:
 
     def save(self) -> str:
         """Writes a checkpoint of this step, unless another worker does; returns its path."""
+        self.save_wanted = False
         if not self.workers.chief:
             return ""
         hooks = {hook.name: hook.state() for hook in self.hooks if hook.name}
-        self.save_wanted = False
         path = self.checkpointer.save(self.step, {"mixing": self.mixer.state(), "hooks": hooks})
         for hook in self.hooks:
             hook.saved(path)

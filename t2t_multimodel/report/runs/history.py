@@ -13,7 +13,7 @@ from t2t_multimodel import metrics
 from t2t_multimodel.data import storage
 from t2t_multimodel.errors import CheckpointError, MultiModelError
 from t2t_multimodel.hparams.base import flat_values
-from t2t_multimodel.runs.event_scalars import Point, read_scalars
+from t2t_multimodel.report.runs.event_scalars import Point, read_scalars
 from t2t_multimodel.runs.layout import MANIFEST, METRICS
 from t2t_multimodel.runs.metrics_log import is_of_training, read_records
 

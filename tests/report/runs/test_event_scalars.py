@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from t2t_multimodel.runs.event_scalars import read_scalars
+from t2t_multimodel.report.runs.event_scalars import read_scalars
 
 
 def write_session(folder, values, name):

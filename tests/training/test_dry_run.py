@@ -45,6 +45,17 @@ def test_what_no_dry_run_can_do_is_refused(mini_data, small_hparams, tmp_path):
         make_trainer(config(mini_data, tmp_path, small_hparams.override("batch_tokens=0")))
 
 
+def test_what_is_frozen_needs_no_moments(mini_data, small_hparams, tmp_path, monkeypatch):
+    needed = {}
+    for patterns in ("", "encoder/*|decoder/*|mixer/*"):
+        hparams = small_hparams.override(optimizer__freeze=patterns)
+        monkeypatch.setattr(fit, "usable_bytes", lambda: 0)
+        with pytest.raises(TrainingError) as caught:
+            make_trainer(config(mini_data, tmp_path, hparams))
+        needed[patterns] = float(str(caught.value).partition("take ")[2].partition(" ")[0])
+    assert min(needed.values()) < max(needed.values()) == needed[""]
+
+
 @pytest.mark.slow
 def test_a_dry_run_says_what_is_needed_and_what_would_do(mini_data, small_hparams, tmp_path, monkeypatch, capfd):
     asked = config(mini_data, tmp_path / "run", small_hparams, dry_run="only", problems=("mini_parsing", "mini_speech"))

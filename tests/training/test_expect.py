@@ -2,7 +2,7 @@ import pytest
 
 from t2t_multimodel.modalities import SymbolSpec
 from t2t_multimodel.training.cost import expect
-from t2t_multimodel.training.cost.describe import MeshBytes, bytes_of_training, parameter_count
+from t2t_multimodel.training.cost.describe import bytes_of_training, parameter_count
 from t2t_multimodel.training.cost.sample_steps import Sample, sample_steps
 
 TEXT = (SymbolSpec(), SymbolSpec())
@@ -37,7 +37,8 @@ def test_memory_and_time_follow_in_line_from_smaller_batches(small_hparams, monk
 def test_the_model_is_counted_and_what_does_not_fit_is_not_tried(small_hparams, monkeypatch):
     model = bytes_of_training(small_hparams, vocab_size=100)
     weights = 4 * parameter_count(small_hparams, vocab_size=100)
-    assert model == MeshBytes(weights, 2 * weights, weights)  # Adam has two moments
+    assert model[1:] == (2 * weights, weights)  # Adam has two moments
+    assert 0 <= model.weights - weights < 1000  # beside states of random generators
     monkeypatch.setattr(expect, "usable_bytes", lambda: sum(model) - 1)
     found, asked = expected(small_hparams, (32, 7, 9), monkeypatch, [])
     assert asked == [] and found.peak == 0 and "are not known" in expect.format_expected(found)

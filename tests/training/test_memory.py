@@ -1,7 +1,10 @@
 import pytest
 
+from t2t_multimodel import registry
+from t2t_multimodel.data.input.pipeline import ProblemInput
 from t2t_multimodel.training.cost.dry_run import Measured
 from t2t_multimodel.training.cost.fit import largest_fit
+from t2t_multimodel.training.cost.largest import batch_cost, largest_batch
 from t2t_multimodel.training.cost.memory import free_bytes, in_words, peak_bytes, resident_bytes, usable_bytes
 
 GB = 1 << 30
@@ -85,3 +88,11 @@ def test_batches_that_hold_all_examples_end_the_search():
 def test_where_nothing_fits_there_is_no_number():
     assert largest_fit(Machine(1000), 1000)[0] is None
     assert largest_fit(Machine(1000, kills=True), 1000)[1].was_killed
+
+
+@pytest.mark.parametrize("name", ["mini_parsing", "mini_speech", "mini_caption"])
+def test_no_batch_costs_more_than_the_largest(name, mini_data, small_hparams):
+    source = ProblemInput(registry.problem(name), mini_data, "train", small_hparams, seed=1)
+    most = batch_cost(source, largest_batch(source))
+    costs = [batch_cost(source, source.plan.train_batch(number)) for number in range(5 * source.plan.batches_per_epoch)]
+    assert 0.5 * most < max(costs) <= most

@@ -118,7 +118,15 @@ def bytes_of_training(
     """Bytes that a training on one device keeps; arguments as for `parameters_by_part`. Activations come on top."""
     with without_values():
         model = MultiModel(hparams, vocab_size=vocab_size, specs=specs)
-    return MeshBytes(*map(sum, zip(*(_bytes_of(variable, hparams) for variable in model.trainable_variables))))
+    return bytes_of_model(model)
+
+
+def bytes_of_model(model: MultiModel) -> MeshBytes:
+    """Bytes that a training of this model keeps on one device; what is frozen has neither moments nor a gradient."""
+    found = [_bytes_of(variable, model.hparams) for variable in model.trainable_variables]
+    frozen = [_bytes_of(variable, model.hparams) for variable in model.non_trainable_variables]
+    found += [MeshBytes(sizes.weights, 0, 0) for sizes in frozen]
+    return MeshBytes(*map(sum, zip(*found)))
 
 
 def _bytes_of(variable: keras.Variable, hparams: HParams) -> MeshBytes:

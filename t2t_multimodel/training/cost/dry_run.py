@@ -122,15 +122,15 @@ class _Stepper:
     def _largest(self, hparams: HParams) -> list[tuple[Any, Any]]:
         """The problem of each traced step whose largest batch costs most, as its input and the batch's rows."""
         from t2t_multimodel.data.input.pipeline import ProblemInput
-        from t2t_multimodel.training.cost.largest import largest_batch
+        from t2t_multimodel.training.cost.largest import batch_cost, largest_batch
 
         found: dict[Any, tuple[float, Any, Any]] = {}
         for task in self._trainer.tasks.values():
             source = ProblemInput(
                 task.problem, self._config.data_dir, "train", hparams, seed=self._config.seed, warn=lambda line: None
             )
-            rows, cost = largest_batch(source)
-            key = task.step_key(hparams.modalities)
+            rows = largest_batch(source)
+            cost, key = batch_cost(source, rows), task.step_key(hparams.modalities)
             if key not in found or cost > found[key][0]:
                 found[key] = cost, source, rows
         return [(source, rows) for _, source, rows in found.values()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 import sys
 from collections.abc import Callable
 
@@ -13,9 +12,10 @@ from t2t_multimodel.data import storage
 from t2t_multimodel.errors import HParamsError, TrainingError
 from t2t_multimodel.runs.manifest import FILE, Manifest
 from t2t_multimodel.training.config import TrainConfig
-from t2t_multimodel.training.cost.describe import bytes_of_training
+from t2t_multimodel.training.cost.describe import bytes_of_model, without_values
 from t2t_multimodel.training.cost.dry_run import DryRun, Measured
 from t2t_multimodel.training.cost.memory import in_words, usable_bytes
+from t2t_multimodel.training.freeze import freeze
 
 DRY_RUNS = ("off", "before", "only")
 _SETTING = "batching.batch_tokens"
@@ -68,12 +68,10 @@ def check_weights(manifest: Manifest) -> None:
     usable = None if tf.config.list_physical_devices("GPU") else usable_bytes()
     if usable is None:
         return
-    state = random.getstate()  # Keras draws from it where initializers are made
-    try:
-        specs = manifest.specs_by_key().values()
-        needed = sum(bytes_of_training(manifest.hparams, vocab_size=manifest.vocab_size, specs=specs))
-    finally:
-        random.setstate(state)
+    with without_values():
+        model = manifest.make_model()
+    freeze(model, manifest.hparams.optimizer.freeze)
+    needed = sum(bytes_of_model(model))
     if needed > usable:
         raise TrainingError(
             f"weights, moments and gradients of this model take {in_words(needed)}, and {in_words(usable)} may be"

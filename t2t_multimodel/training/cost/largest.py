@@ -10,29 +10,37 @@ from t2t_multimodel.data.input.pipeline import ProblemInput
 _PAIRS = 0.1
 
 
-def largest_batch(source: ProblemInput) -> tuple[np.ndarray, float]:
-    """The rows of the training batch that takes most memory, and its cost in positions of the body.
+def largest_batch(source: ProblemInput) -> np.ndarray:
+    """The rows of the training batch that takes most memory, whatever the order of the examples is.
 
-    Of each length bucket it takes as many rows as its largest batch has, the longest ones: no order of the examples
-    makes a larger batch.
+    Of each length bucket it takes as many rows as its largest batch has: those that are longest on one side, and then
+    those that are longest on both together.
 
     Args:
         source: training split of a problem.
 
     Returns:
-        rows of the split `[rows]`, and the cost, which compares batches of one pair of modalities.
+        rows of the split `[rows]`.
     """
-    batches = [_longest(source, rows, source.plan.largest_batch(bound)) for bound, rows in source.plan.buckets.items()]
-    return max(batches, key=lambda batch: batch[1])
+    plan = source.plan
+    batches = [_longest(source, rows, plan.largest_batch(bound)) for bound, rows in plan.buckets.items()]
+    return max(batches, key=lambda rows: batch_cost(source, rows))
 
 
-def _longest(source: ProblemInput, rows: np.ndarray, count: int) -> tuple[np.ndarray, float]:
-    own, other = _lengths(source)
-    rows = rows[np.argsort(-(own[rows] + other[rows]), kind="stable")[:count]]
-    first, second = float(own[rows].max()), float(other[rows].max())
+def batch_cost(source: ProblemInput, rows: np.ndarray) -> float:
+    """What a batch of these rows costs in memory, in positions: it compares batches of one pair of modalities."""
+    own, other = (float(lengths[rows].max()) for lengths in _lengths(source))
     body = source.hparams.body
-    pairs = first**2 + second**2 + first * second
-    return rows, len(rows) * (first + second + _PAIRS * body.num_heads / body.depth * pairs)
+    pairs = own**2 + other**2 + own * other
+    return len(rows) * (own + other + _PAIRS * body.num_heads / body.depth * pairs)
+
+
+def _longest(source: ProblemInput, rows: np.ndarray, count: int) -> np.ndarray:
+    own, other = (lengths[rows] for lengths in _lengths(source))
+    order = np.argsort(-(own + other), kind="stable").tolist()
+    if count > 1:
+        order = list(dict.fromkeys([int(own.argmax()), int(other.argmax()), *order]))
+    return rows[order[:count]]
 
 
 def _lengths(source: ProblemInput) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,7 @@ def resident_bytes(root: str | pathlib.Path = "/") -> int:
 
 def in_words(count: float) -> str:
     """``1.25 GB`` or ``340 MB``, in powers of 1000."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
 
 
 def _gpu_limit() -> int | None:

@@ -115,3 +115,9 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
 def read_rows(out: pathlib.Path) -> list[dict]:
     """The JSON lines that stand in a file of results."""
     return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
+
+
+def append_rows(out: pathlib.Path, rows: Sequence[dict]) -> None:
+    """Appends lines to a file that `read_rows` reads."""
+    with out.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)

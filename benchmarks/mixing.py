@@ -16,7 +16,7 @@ import pathlib
 import statistics
 import time
 
-from benchmarks.harness import read_rows
+from benchmarks.harness import append_rows, read_rows
 
 SCHEMES = (
     "mixing.scheme=uniform",
@@ -54,8 +54,7 @@ def main(arguments: list[str]) -> None:
             key = {**{name: getattr(options, name) for name in _OPTIONS}, "seed": seed, "scheme": scheme}
             if not any(key.items() <= row.items() for row in done):
                 rows = measure(options, key)
-                with out.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in rows)
+                append_rows(out, rows)
                 done += rows
     print(table(done))
 

@@ -10,12 +10,11 @@ stand there are not trained again, and a run that was cut goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import statistics
 import time
 
-from benchmarks.harness import read_rows
+from benchmarks.harness import append_rows, read_rows
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -43,8 +42,7 @@ def main(arguments: list[str]) -> None:
                 key(row) == (options.problems, options.hparams_set, options.steps, int(seed), precision) for row in done
             ):
                 rows = measure(options, int(seed), precision)
-                with out.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in rows)
+                append_rows(out, rows)
                 done += rows
     print(table(done))
 

@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
 
 def sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
     """The points of all axes asked for, measured where the file has none; in the order of the axes."""
-    found = {key(row): row for row in _read(options.out)}
+    found = {key(row): row for row in harness.read_rows(options.out)}
     points = []
     for axis, sizes in wanted(options).items():
         for size in sizes:
@@ -94,8 +94,7 @@ def sweep(options: argparse.Namespace) -> list[dict[str, Any]]:
             if key(settings) not in found:
                 arguments = [f"--point={axis}:{size}", f"--hparams={options.hparams}", f"--steps={options.steps}"]
                 row = {**settings, **harness.in_process("scaling", arguments)}
-                with open(options.out, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                harness.append_rows(options.out, [row])
                 found[key(row)] = row
             points.append(found[key(settings)])
             print(f"{axis} {size}: {points[-1]['step_s']:.4f} s", file=sys.stderr, flush=True)
@@ -112,10 +111,6 @@ def wanted(options: argparse.Namespace) -> dict[str, tuple[int, ...]]:
 def key(row: Mapping[str, Any]) -> tuple:
     """What makes a point the same."""
     return row["axis"], row["size"], row["hparams"], row["steps"]
-
-
-def _read(path: pathlib.Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def measure(axis: str, size: int, options: argparse.Namespace) -> dict[str, Any]:

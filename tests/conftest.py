@@ -85,6 +85,20 @@ def mini_data(tmp_path_factory) -> pathlib.Path:
     return folder
 
 
+@pytest.fixture
+def parsing_config(mini_data, small_hparams, tmp_path):
+    """The training of a small model on one mini problem, in a folder of the test's own."""
+    from t2t_multimodel.training.config import TrainConfig
+
+    return TrainConfig(
+        problems=("mini_parsing",),
+        hparams=small_hparams,
+        data_dir=str(mini_data),
+        output_dir=str(tmp_path / "run"),
+        train_steps=2,
+    )
+
+
 @pytest.fixture(scope="session")
 def mini_run(mini_data, tiny_hparams, tmp_path_factory) -> pathlib.Path:
     """A model trained for a few steps on three mini problems of three input modalities."""

@@ -10,21 +10,13 @@ from t2t_multimodel import load
 from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.hparams.base import HParams, OptimizerHParams
 from t2t_multimodel.runs.stored_weights import StoredWeights
-from t2t_multimodel.training.config import TrainConfig
 from t2t_multimodel.training.optimizers.make import make_optimizer
 from t2t_multimodel.training.trainer import make_trainer, train
 
 
 @pytest.fixture
-def config(mini_data, small_hparams, tmp_path):
-    return TrainConfig(
-        problems=("mini_parsing",),
-        hparams=small_hparams,
-        data_dir=str(mini_data),
-        output_dir=str(tmp_path / "run"),
-        train_steps=2,
-        eval_steps=1,
-    )
+def config(parsing_config):
+    return dataclasses.replace(parsing_config, eval_steps=1)
 
 
 def with_hparams(config, text):

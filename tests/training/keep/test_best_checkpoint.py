@@ -10,7 +10,6 @@ from t2t_multimodel import load
 from t2t_multimodel.errors import CheckpointError, TrainingError
 from t2t_multimodel.runs import checkpoint_files
 from t2t_multimodel.runs.metrics_log import read_records
-from t2t_multimodel.training.config import TrainConfig
 from t2t_multimodel.training.distribution.step_runner import StepRunner
 from t2t_multimodel.training.evaluation import Evaluator
 from t2t_multimodel.training.trainer import train
@@ -36,17 +35,8 @@ def losses(monkeypatch):
 
 
 @pytest.fixture
-def config(mini_data, small_hparams, tmp_path):
-    return TrainConfig(
-        problems=("mini_parsing",),
-        hparams=small_hparams,
-        data_dir=str(mini_data),
-        output_dir=str(tmp_path / "run"),
-        train_steps=6,
-        eval_frequency=1,
-        save_steps=4,
-        keep_checkpoints=1,
-    )
+def config(parsing_config):
+    return dataclasses.replace(parsing_config, train_steps=6, eval_frequency=1, save_steps=4, keep_checkpoints=1)
 
 
 def best_of(config):

@@ -192,11 +192,12 @@ class MixingHParams:
         scheme: ``"uniform"``; ``"proportional"``, to min(examples, `cap`)^(1/`temperature`); ``"weighted"``, by
             `weights`; ``"adaptive"``, proportional to each problem's moving-average loss; ``"relative"``, proportional
             to that loss over the loss of the problem's baseline; or ``"distributed"``: each replica trains a problem of
-            its own, drawn evenly.
+            its own, in turns by `weights`.
         temperature: flattens proportional mixing.
         cap: no problem counts as having more examples in proportional mixing; 0 means no limit.
-        weights: for weighted mixing, ``problem:weight`` items joined by ``|``; problems not named count 1. A weight may
-            change with the step: ``1>4@1000`` rises from 1 to 4 over the first 1000 steps, and then stays.
+        weights: for weighted and distributed mixing, ``problem:weight`` items joined by ``|``; problems not named count
+            1. A weight may change with the step: ``1>4@1000`` rises from 1 to 4 over the first 1000 steps, and then
+            stays.
         decay: of the moving average.
         loss_weights: factors of the problems' losses, ``problem:weight`` items joined by ``|``; problems not named
             keep their own (`Problem.loss_weight`), and names of other problems than the run's are ignored.

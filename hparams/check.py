@@ -186,21 +186,16 @@ def _check_together(hparams: Any) -> None:
 def _check_mixing(mixing: Any) -> None:
     """What belongs to one scheme is refused with another, where it would do nothing."""
     owners = (
-        ("cap", mixing.cap, "proportional"),
-        ("temperature", mixing.temperature != 1.0, "proportional"),
-        ("weights", mixing.weights, "weighted"),
+        ("cap", mixing.cap, ("proportional",)),
+        ("temperature", mixing.temperature != 1.0, ("proportional",)),
+        ("weights", mixing.weights, ("weighted", "distributed")),
     )
-    for name, given, scheme in owners:
-        if given and mixing.scheme != scheme:
+    for name, given, schemes in owners:
+        if given and mixing.scheme not in schemes:
             raise HParamsError(
                 f"hparam mixing.{name}={getattr(mixing, name)} does nothing with mixing.scheme={mixing.scheme}; give"
-                f" mixing.scheme={scheme}, or leave it out"
+                f" mixing.scheme={' or '.join(schemes)}, or leave it out"
             )
-    if mixing.overfit_patience and mixing.scheme == "distributed":
-        raise HParamsError(
-            "hparam mixing.overfit_patience does not work with mixing.scheme=distributed, which draws problems evenly;"
-            " give another scheme or mixing.overfit_patience=0"
-        )
 
 
 def _check_combine(hparams: Any) -> None:

@@ -36,8 +36,8 @@ class ProblemMixer:
     3.5.2); ``weighted``, constant or by step; ``adaptive``, proportional to the moving average of each problem's loss;
     ``relative``, to that average over the loss of the problem's baseline, where a loss above the baseline counts as the
     baseline. Tensor2Tensor 1.0.3 takes the averages as logits, which leaves almost no steps to all but the worst
-    problem. ``distributed``: the parts of a step train different problems, as far as there are so many; which ones is
-    drawn evenly.
+    problem. ``distributed``: the parts of a step train different problems, by `weights`; the next is always the one
+    that lacks most batches of its share, so that a few steps already hold all problems in their proportion.
 
     Args:
         problems: names, in the order of `batches` and `losses`.
@@ -73,13 +73,13 @@ class ProblemMixer:
     def _weights_by_step(self, examples: Mapping[str, int]) -> Callable[[int], np.ndarray]:
         """Weights of the problems as a function of the step."""
         scheme, mixing, ones = self._mixing.scheme, self._mixing, np.ones(len(self.problems))
-        if scheme in ("uniform", "distributed"):
+        if scheme == "uniform" or (scheme == "distributed" and not mixing.weights):
             return lambda step: ones
         if scheme == "proportional":
             counts = np.minimum([examples[p] for p in self.problems], mixing.cap or np.inf)
             proportional = counts ** (1.0 / mixing.temperature)
             return lambda step: proportional
-        if scheme == "weighted":
+        if scheme in ("weighted", "distributed"):
             return _scheduled(mixing.weights, self.problems)
         if scheme == "adaptive":
             return lambda step: self.losses
@@ -125,8 +125,18 @@ class ProblemMixer:
             return [0] * parts
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self._seed, step])))
         if self.distributed:
-            return np.resize(rng.permutation(count), parts).tolist()
+            return self._most_lacking(parts, probabilities, rng)
         return [int(rng.choice(count, p=probabilities))] * parts
+
+    def _most_lacking(self, parts: int, probabilities: np.ndarray, rng: np.random.Generator) -> list[int]:
+        lacking = self._wanted - self.batches + rng.uniform(0, 1e-6, len(self.problems))  # equals in random order
+        room = np.ceil(parts * probabilities - 1e-9)  # however much a problem lacks, a step is not all its own
+        chosen = []
+        for _ in range(parts):
+            chosen.append(int(np.where(room > 0, lacking, -np.inf).argmax()))
+            lacking[chosen[-1]] -= 1
+            room[chosen[-1]] -= 1
+        return chosen
 
     def _next(self, chosen: int) -> int:
         number = int(self.batches[chosen])

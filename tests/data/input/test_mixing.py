@@ -1,5 +1,6 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from t2t_multimodel.data.input.mixing import ProblemMixer
@@ -123,16 +124,35 @@ def test_the_realised_mix_stands_beside_the_wanted_one():
     assert older.mix()["a"] == (30, 0.75, 0.75)
 
 
-def test_distributed_parts_are_different_problems_drawn_evenly():
+def test_distributed_parts_are_different_problems_in_turn():
     m = mixer(scheme="distributed")
     steps = [m.choose(step, 2) for step in range(600)]
     assert all(first != second for (first, _), (second, _) in steps)
-    counts = Counter(name for step in steps for name, _ in step)
-    assert all(350 < counts[name] < 450 for name in NAMES)
+    for start in range(0, 600, 3):
+        counts = Counter(name for step in steps[start : start + 3] for name, _ in step)
+        assert counts == dict.fromkeys(NAMES, 2)
+    assert len({tuple(name for name, _ in step) for step in steps}) == 6  # in any order
     for name in NAMES:
         numbers = [number for step in steps for problem, number in step if problem == name]
         assert numbers == list(range(len(numbers)))
     assert len({name for name, _ in mixer(scheme="distributed").choose(0, 5)}) == 3
+
+
+def test_distributed_parts_have_their_share_at_every_step():
+    m = mixer(scheme="distributed", weights="a:3|b:0.5|c:0.5")
+    for step in range(100):
+        m.choose(step, 3)
+        assert abs(m.batches - 3 * (step + 1) * np.array([0.75, 0.125, 0.125])).max() <= 1
+    without = mixer(scheme="distributed", weights="a:0")
+    assert {name for step in range(20) for name, _ in without.choose(step, 3)} == {"b", "c"}
+
+
+def test_a_problem_behind_its_share_does_not_take_a_whole_distributed_step():
+    m = mixer(scheme="distributed")
+    m.restore({"a": {"batches": 0, "loss": 1.0, "wanted": 50.0}, "b": {"batches": 50, "loss": 1.0, "wanted": 0.0}})
+    names = [name for step in range(20) for name, _ in m.choose(step, 2)]
+    assert Counter(names) == {"a": 20, "c": 20}
+    assert {name for name, _ in m.choose(20, 3)} == set(NAMES)
 
 
 def test_parts_are_batches_of_one_problem_unless_distributed():

@@ -22,11 +22,10 @@ def mixers(draw):
     values = {"scheme": scheme}
     if scheme == "proportional":
         values |= {"temperature": draw(st.floats(0.5, 20)), "cap": draw(st.integers(0, 500))}
-    if scheme == "weighted":
+    if scheme in ("weighted", "distributed"):
         first, second, third = (draw(POSITIVE) for _ in range(3))
         values["weights"] = f"a:{first}|b:{second}>{third}@{draw(st.integers(1, 30))}>0@40"
-    if scheme != "distributed":
-        values |= {"overfit_patience": draw(st.integers(0, 2)), "overfit_factor": draw(FACTOR)}
+    values |= {"overfit_patience": draw(st.integers(0, 2)), "overfit_factor": draw(FACTOR)}
     mixing = HParams().override(**{f"mixing__{name}": value for name, value in values.items()}).check().mixing
     examples = {name: draw(st.integers(1, 10**6)) for name in NAMES}
     baselines = {name: draw(POSITIVE) for name in NAMES}

@@ -76,3 +76,7 @@ class RequestError(MultiModelError):
 
 class ExportError(MultiModelError):
     """A trained model, or a part of it, cannot be exported."""
+
+
+class ExperimentError(MultiModelError):
+    """An experiment's declaration or results do not allow what is asked of them."""

@@ -9,6 +9,7 @@ PACKAGE = "t2t_multimodel"
 # From top to bottom. A module belongs to the longest name that it begins with.
 FLOORS = [
     ["bin"],
+    ["experiments"],
     ["serving"],
     ["demo.make"],
     ["api", "trained_model"],

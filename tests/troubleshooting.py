@@ -24,6 +24,7 @@ TITLES = {
     "InputLimitError": "Inputs that are too large for the server",
     "RequestError": "Requests to the server",
     "ExportError": "Exporting",
+    "ExperimentError": "Experiments",
     "MultiModelError": "Flags and arguments",
 }
 

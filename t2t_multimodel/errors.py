@@ -79,4 +79,4 @@ class ExportError(MultiModelError):
 
 
 class ExperimentError(MultiModelError):
-    """An experiment's declaration or results do not allow what is asked of them."""
+    """An experiment's tables, runs or results are not there or do not fit."""

@@ -1,10 +1,12 @@
 """The other benchmarks run and report; the measured values are not checked."""
 
+import json
+
 import numpy as np
 import pytest
 
 from benchmarks import input as input_benchmark
-from benchmarks import mixing, mixture, peer, quality, start
+from benchmarks import mixing, mixture, peer, quality, start, transformer
 from tests.conftest import TINY_HPARAMS
 
 
@@ -31,6 +33,18 @@ def test_the_input_is_measured(capsys, mini_data):
 def test_the_start_is_measured(capsys, mini_data):
     start.main([f"--data_dir={mini_data}", "--problem=mini_translate_ende", f"--hparams={TINY_HPARAMS}"])
     assert "end of the first step of mini_translate_ende" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", ["mini_translate_ende", "mini_speech", "mini_image_class"])
+def test_a_transformer_learns_each_kind_of_problem(capsys, mini_data, tmp_path, problem):
+    flags = [f"--data_dir={mini_data}", f"--problem={problem}", "--hparams_set=multimodel_mini", "--eval_steps=1"]
+    flags += ["--warmup_steps=5", "--steps=12", f"--out={tmp_path / 'rows.jsonl'}"]
+    transformer.main(flags)
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert 0 < line["loss"] < 10 and line["parameters"] > 1e6 and 0 <= line["token_accuracy"] <= 1
+    transformer.main(flags)  # the line that stands there
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == line
 
 
 def test_quality_without_a_protocol_says_what_is_missing(capsys, tmp_path):

@@ -1,0 +1,70 @@
+"""A law: the loss alone over the size of the corpus, and what joint training adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from t2t_multimodel.experiments import law
+from t2t_multimodel.experiments.declare import Claim, Scale, Table, Variant
+from t2t_multimodel.experiments.document import Block, Bullets, Paragraph
+from t2t_multimodel.experiments.document import Table as TableBlock
+from t2t_multimodel.experiments.readings import Readings
+from t2t_multimodel.experiments.show import between
+from t2t_multimodel.experiments.tables.little_data import company
+
+_LEAST_SIZES = 3  # as many as the law has parameters
+
+
+def _variants(scale: Scale) -> Sequence[Variant]:
+    return [
+        variant
+        for role, sizes in scale.sizes.items()
+        for size in sizes
+        for name, variant in company(scale, role, size).items()
+        if name in ("alone", "with all")
+    ]
+
+
+def _claims(scale: Scale) -> Sequence[Claim]:
+    return ()
+
+
+def _report(readings: Readings) -> list[Block]:
+    rows, sentences = [], []
+    for role, sizes in readings.scale.sizes.items():
+        losses: dict[str, law.Losses] = {
+            name: {size: readings.loss(company(readings.scale, role, size)[name].name, role) for size in sizes}
+            for name in ("alone", "with all")
+        }
+        losses = {name: {n: found for n, found in by_size.items() if found} for name, by_size in losses.items()}
+        if min(map(len, losses.values())) < _LEAST_SIZES:
+            continue
+        single, interaction = law.fit(losses["alone"]), law.fit_interaction(losses["alone"], losses["with all"])
+        for what, found in ((f"{role} alone", single), (f"{role}, joint - alone", interaction)):
+            rows.append([what, *(between(part) for part in (found.constant, found.factor, found.exponent))])
+        sentences.append(f"{role}: {_sentence(law.threshold(interaction))}")
+    if not rows:
+        return [Paragraph("Not run: it needs a task alone and with all at three sizes or more.")]
+    caption = "Loss = constant + factor * examples^-exponent, nats a target; 95% intervals by bootstrap over seeds."
+    return [TableBlock(["what", "constant", "factor", "exponent"], rows, caption), Bullets(sentences)]
+
+
+def _sentence(found: law.Threshold) -> str:
+    low, high = (f"{end:,.0f}" for end in found.reach)
+    within = f"between {low} and {high} examples, the sizes measured and a factor of 2 beyond"
+    sure = f"{found.shares[found.helps]:.0%} of resamples agree"
+    if found.examples is None:
+        verb = "helps" if found.helps == "throughout" else "does not help"
+        return f"joint training {verb} {within}; {sure}."
+    return f"joint training helps {found.helps} {between(found.examples, ',.0f')} examples ({within}); {sure}."
+
+
+TABLE = Table(
+    name="law",
+    title="A law: when joint training begins to help",
+    question="The loss alone as a power law of the training examples, and what joint training adds: a constant for the"
+    " competition, and a term that falls with the examples for the synergy (Aghajanyan et al. 2023, arXiv 2301.03728).",
+    variants=_variants,
+    claims=_claims,
+    report=_report,
+)

@@ -174,6 +174,9 @@ class BatchingHParams:
         max_length: longer text examples are left out of training.
         bucket_growth: ratio of neighbouring bucket boundaries.
         min_bucket: first bucket boundary.
+        examples: how many training examples a problem has, ``problem:count`` items joined by ``|``, as if its corpus
+            were smaller: always the same ones, and a smaller count's are among a larger one's. Problems not named use
+            all, and names of other problems than the run's are ignored.
     """
 
     batch_tokens: int = 2048
@@ -182,6 +185,7 @@ class BatchingHParams:
     max_length: int = 256
     bucket_growth: float = 1.2
     min_bucket: int = 8
+    examples: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

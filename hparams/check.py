@@ -9,7 +9,7 @@ from typing import Any
 
 from t2t_multimodel.errors import HParamsError
 from t2t_multimodel.hparams.patterns import parse_factors
-from t2t_multimodel.hparams.weights import parse_schedules, parse_weights
+from t2t_multimodel.hparams.weights import parse_counts, parse_schedules, parse_weights
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -122,6 +122,7 @@ def check(hparams: Any) -> None:
     _check_combine(hparams)
     parse_schedules(hparams.mixing.weights, "mixing.weights")
     parse_weights(hparams.mixing.loss_weights, "mixing.loss_weights")
+    parse_counts(hparams.batching.examples, "batching.examples")
     parse_factors(hparams.optimizer.rate_factors, "optimizer.rate_factors")
 
 

@@ -1,4 +1,4 @@
-"""Weights of problems as hparams write them."""
+"""Weights and counts of problems as hparams write them."""
 
 from __future__ import annotations
 
@@ -70,6 +70,27 @@ def parse_schedules(text: str, hparam: str, problems: Sequence[str] | None = Non
         parse_schedules("translate_deen:1>4@1000|wsj_parsing:2", "mixing.weights")
     """
     return {name: _schedule(value, item, hparam) for name, value, item in _items(text, hparam, problems)}
+
+
+def parse_counts(text: str, hparam: str) -> dict[str, int]:
+    """Counts by problem from ``problem:count|problem:count``.
+
+    Args:
+        text: the hparam's value.
+        hparam: its name, for messages.
+
+    Raises:
+        HParamsError: an item has no problem, or its count is no integer above 0.
+
+    Example:
+        parse_counts("wsj_parsing:500|speech_wsj:1000", "batching.examples")
+    """
+    counts = {}
+    for name, value, item in _items(text, hparam, None):
+        if not name or not value.isdecimal() or not int(value):
+            raise HParamsError(f"{hparam} item {item!r} is not problem:count with a count of 1 or more; write one")
+        counts[name] = int(value)
+    return counts
 
 
 def _items(text: str, hparam: str, problems: Sequence[str] | None) -> Iterator[tuple[str, str, str]]:

@@ -224,7 +224,7 @@ class TrainedModel:
                 record["weights"] = run.weights
             if resamples:
                 record |= _share_intervals(record, resamples)
-            index = RecordIndex.load_or_build(data_dir, task.name, split, sides=task.problem.record_sides)
+            index = evaluator.inputs(task).index
             scored, decoded = _metrics(task, extra_metrics), []
             if decode and (scored or report is not None):
                 decoded = self._decode(task, index, decode_examples, decode_hparams)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.input.batching import BatchPlan, plan_for
+from t2t_multimodel.data.input.corpus_size import training_part
 from t2t_multimodel.data.input.parsing import RecordParser
 from t2t_multimodel.data.input.static_shapes import StaticShapes
 from t2t_multimodel.data.problem import Problem
@@ -34,6 +35,7 @@ class ProblemInput:
         warn: called with one line for each record that turns out to be unreadable.
 
     Attributes:
+        index: of its records; in training of those that `batching.examples` leaves.
         unreadable: rows found unreadable so far, which batches go without.
         static_shapes: of training batches for a step that XLA compiles (`compute.compile`), else None.
 
@@ -56,7 +58,8 @@ class ProblemInput:
         self.problem, self.hparams, self._seed, self._data_dir = problem, hparams, seed, data_dir
         self._training = split == "train"
         self.parser = RecordParser(problem, hparams.modalities)
-        self.index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict, sides=problem.record_sides)
+        index = RecordIndex.load_or_build(data_dir, problem.name, split, strict=strict, sides=problem.record_sides)
+        self.index = training_part(index, problem.name, hparams.batching, warn) if self._training else index
         self.plan: BatchPlan = plan_for(
             problem.inputs,
             self.index,
@@ -75,7 +78,7 @@ class ProblemInput:
 
     @property
     def examples(self) -> int:
-        """Examples in the split."""
+        """Examples in the split, or in the part of it that `batching.examples` leaves."""
         return len(self.index)
 
     def train(self, start: int = 0) -> Iterator[dict[str, tf.Tensor]]:

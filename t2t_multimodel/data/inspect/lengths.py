@@ -8,7 +8,9 @@ from collections import defaultdict
 
 import numpy as np
 
+from t2t_multimodel.data.console import print_warning
 from t2t_multimodel.data.input.batching import plan_for
+from t2t_multimodel.data.input.corpus_size import training_part
 from t2t_multimodel.data.problem import Problem
 from t2t_multimodel.data.records.index import RecordIndex
 from t2t_multimodel.data.spec import InputSpec
@@ -78,11 +80,13 @@ def bucket_table(problem: Problem, index: RecordIndex, hparams, *, training: boo
         problem: the problem.
         index: of its split.
         hparams: all hparams.
-        training: use the plan of training, which leaves out text longer than `batching.max_length`.
+        training: use the plan of training, which leaves out text longer than `batching.max_length` and what
+            `batching.examples` does not leave.
 
     Returns:
         the rows, and how many examples are left out.
     """
+    index = training_part(index, problem.name, hparams.batching, print_warning) if training else index
     plan = plan_for(
         problem.inputs,
         index,

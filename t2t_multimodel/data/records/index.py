@@ -156,6 +156,10 @@ class RecordIndex:
         """Writes `<problem>-<split>.index.npz`, bound to sizes and times of the shards."""
         self._save(_index_path(data_dir, problem, split), _stamps(self.paths))
 
+    def only(self, rows: np.ndarray) -> RecordIndex:
+        """The index of the records `rows` alone, in that order."""
+        return type(self)(self.paths, {name: getattr(self, name)[rows] for name in self._ARRAYS}, self.skipped)
+
     def read(self, rows: np.ndarray | Sequence[int]) -> list[bytes]:
         """The payloads of the records `rows`, in that order; thread-safe.
 

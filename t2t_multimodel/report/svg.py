@@ -11,7 +11,7 @@ from t2t_multimodel.data.inspect.heat_map import colours
 from t2t_multimodel.text.trees import Tree, walk
 
 _FONT = "font-family='system-ui, sans-serif'"
-_CHARACTER = 7.2  # width of a character of 12 pixels, roughly
+CHARACTER = 7.2  # width of a character of 12 pixels, roughly
 _NAME = 24  # characters of a name that are shown
 
 
@@ -32,25 +32,60 @@ def matrix(
         form: of a value in a cell's title.
         width: of the whole in pixels, at most, if cells stay as wide as 3 pixels.
     """
-    left = _CHARACTER * max((len(_short(name)) for name in rows), default=0) + 8
-    top = 4 if columns is None else _CHARACTER * max((len(_short(name)) for name in columns), default=0) + 8
-    across = max(3.0, min(18.0, (width - left) / max(1, values.shape[1])))
+    across = max(3.0, min(18.0, (width - names_width(rows)) / max(1, values.shape[1])))
     fills = colours(values, 0.0, float(values.max(initial=0.0)))
+    return drawing(*cells(fills, np.vectorize(form.format, otypes=[object])(values), rows, columns, across))
+
+
+def cells(
+    fills: np.ndarray,
+    texts: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str] | None,
+    across: float,
+    down: float = 18.0,
+    shown: bool = False,
+) -> tuple[float, float, list[str]]:
+    """Width, height and elements of coloured cells with names on both sides.
+
+    Args:
+        fills: colours, uint8 `[rows, columns, 3]`.
+        texts: the value of each cell as text, `[rows, columns]`, seen under the pointer; "" where there is no cell.
+        rows: names, left of the cells.
+        columns: names, above them and turned, or None for none.
+        across: width of a cell.
+        down: height of a cell.
+        shown: whether the texts stand in the cells as well.
+    """
+    left, top = names_width(rows), 4 if columns is None else names_width(columns)
     parts = [
-        f"<text x='{left - 6:.0f}' y='{top + 18 * i + 13:.0f}' text-anchor='end'>{_text(name)}</text>"
+        f"<text x='{left - 6:.0f}' y='{top + down * (i + 0.5) + 4:.0f}' text-anchor='end'>{content(name)}</text>"
         for i, name in enumerate(rows)
     ]
     for j, name in enumerate(columns or ()):
         x = left + across * (j + 0.5) + 4
-        parts.append(f"<text transform='translate({x:.1f},{top - 5:.0f}) rotate(-90)'>{_text(name)}</text>")
-    for i, j in np.ndindex(*values.shape):
-        column = str(j) if columns is None else columns[j]
+        parts.append(f"<text transform='translate({x:.1f},{top - 5:.0f}) rotate(-90)'>{content(name)}</text>")
+    for i, j in np.ndindex(*texts.shape):
+        if not texts[i, j]:
+            continue
+        x, y, column = left + across * j, top + down * i, str(j) if columns is None else columns[j]
         parts.append(
-            f"<rect x='{left + across * j:.1f}' y='{top + 18 * i:.0f}' width='{across:.1f}' height='18'"
-            f" fill='#{bytes(fills[i, j]).hex()}'><title>{html.escape(f'{rows[i]}, {column}: ')}"
-            f"{form.format(values[i, j])}</title></rect>"
+            f"<rect x='{x:.1f}' y='{y:.0f}' width='{across:.1f}' height='{down:.0f}'"
+            f" fill='#{bytes(fills[i, j]).hex()}'>"
+            f"<title>{html.escape(f'{rows[i]}, {column}: {texts[i, j]}')}</title></rect>"
         )
-    return _svg(left + across * values.shape[1] + 4, top + 18 * len(rows) + 4, parts)
+        if shown:
+            ink = "white" if fills[i, j] @ (0.299, 0.587, 0.114) < 140 else "black"
+            parts.append(
+                f"<text x='{x + across / 2:.1f}' y='{y + down / 2 + 4:.0f}' text-anchor='middle' fill='{ink}'"
+                f" pointer-events='none'>{html.escape(texts[i, j])}</text>"
+            )
+    return left + across * texts.shape[1] + 4, top + down * len(rows) + 4, parts
+
+
+def names_width(names: Sequence[str]) -> float:
+    """Room for names beside a drawing."""
+    return CHARACTER * max((len(short(name)) for name in names), default=0) + 8
 
 
 def tree(root: Tree) -> str:
@@ -62,7 +97,7 @@ def tree(root: Tree) -> str:
     right = 0.0
     for node, entering in walk(root):
         if isinstance(node, str):
-            width = _CHARACTER * max(len(_short(node)), len(labels[-1]), 2) + 14
+            width = CHARACTER * max(len(short(node)), len(labels[-1]), 2) + 14
             children[-1].append((right + width / 2, len(labels)))
             places.append((right + width / 2, len(labels), node))
             right += width
@@ -80,25 +115,35 @@ def tree(root: Tree) -> str:
         for x, depth, x2, depth2 in lines
     ]
     parts += [
-        f"<text x='{x:.1f}' y='{_down(depth)}' text-anchor='middle'>{_text(text)}</text>" for x, depth, text in places
+        f"<text x='{x:.1f}' y='{_down(depth)}' text-anchor='middle'>{content(text)}</text>" for x, depth, text in places
     ]
-    return _svg(right, _down(max(depth for _, depth, _ in places)) + 8, parts)
+    return drawing(right, _down(max(depth for _, depth, _ in places)) + 8, parts)
 
 
 def _down(depth: int) -> int:
     return 16 + 36 * depth
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A name, cut where it is too long to stand in a drawing."""
     return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
-def _text(name: str) -> str:
-    return html.escape(_short(name))
+def content(name: str) -> str:
+    """A name as the content of a text element."""
+    return html.escape(short(name))
 
 
-def _svg(width: float, height: float, parts: Sequence[str]) -> str:
+def drawing(width: float, height: float, parts: Sequence[str], attributes: str = "") -> str:
+    """The whole of a drawing.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        parts: its elements.
+        attributes: further ones of the outermost element.
+    """
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width:.0f}' height='{height:.0f}' font-size='12' {_FONT}>"
-        f"{''.join(parts)}</svg>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width:.0f}' height='{height:.0f}' font-size='12' {_FONT}"
+        f"{attributes}>{''.join(parts)}</svg>"
     )

@@ -21,7 +21,7 @@ _MODULES += ["t2t_multimodel.data.inspect.markup", "t2t_multimodel.data.inspect.
 _MODULES += [f"t2t_multimodel.training.watch.{name}" for name in ("plain", "profile")]
 _MODULES += ["t2t_multimodel.training.track.make"]
 _MODULES += ["t2t_multimodel.report.runs.curves"]
-_MODULES += [f"t2t_multimodel.experiments.{name}" for name in ("law", "statistics")]
+_MODULES += [f"t2t_multimodel.experiments.{name}" for name in ("document", "law", "plots", "statistics")]
 for _name in _PACKAGES:
     _MODULES += [f"{_name}.{entry.name}" for entry in pkgutil.iter_modules(importlib.import_module(_name).__path__)]
 _EXAMPLES = [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _PALETTE = np.array([[12, 8, 40], [90, 20, 110], [200, 55, 90], [250, 150, 60], [252, 250, 200]], np.float32)
+_SIGNED = np.array([[178, 58, 38], [232, 150, 120], [243, 243, 243], [128, 172, 214], [38, 92, 158]], np.float32)
 _LETTERS = 12  # their height in pixels
 
 
@@ -20,8 +21,23 @@ def colours(values: np.ndarray, low: float, high: float) -> np.ndarray:
         >>> colours(np.array([0.0, 1.0]), 0.0, 1.0).tolist()
         [[12, 8, 40], [252, 250, 200]]
     """
-    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * (len(_PALETTE) - 1)
-    channels = [np.interp(scaled, np.arange(len(_PALETTE)), _PALETTE[:, channel]) for channel in range(3)]
+    return _mix((values - low) / max(high - low, 1e-9), _PALETTE)
+
+
+def signed_colours(values: np.ndarray, most: float) -> np.ndarray:
+    """The colours of values between `-most` and `most`, red over near white to blue: uint8 `[..., 3]`.
+
+    Example:
+        >>> signed_colours(np.array([-1.0, 0.0, 1.0]), 1.0).tolist()
+        [[178, 58, 38], [243, 243, 243], [38, 92, 158]]
+    """
+    return _mix((values / max(most, 1e-9) + 1) / 2, _SIGNED)
+
+
+def _mix(shares: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Colours between the first of a palette, for 0, and its last, for 1."""
+    scaled = np.clip(shares, 0, 1) * (len(palette) - 1)
+    channels = [np.interp(scaled, np.arange(len(palette)), palette[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).astype(np.uint8)
 
 

@@ -22,6 +22,11 @@ table.examples td { text-align: left; vertical-align: top; overflow-wrap: anywhe
 img { max-width: 100%; min-height: 96px; image-rendering: pixelated; display: block; margin: .3em 0 }
 .bar { background: #7a5ea8; height: .9em; display: inline-block; vertical-align: middle; margin-right: .5em }
 """
+DARK = """
+@media (prefers-color-scheme: dark) {
+body { background: #16181c; color: #ddd } td, th { border-color: #3a3d44 } .size { color: #999 } a { color: #8ab4f8 }
+}
+"""
 
 
 def document(title: str, body: str, style: str = "") -> str:
@@ -30,7 +35,7 @@ def document(title: str, body: str, style: str = "") -> str:
     Args:
         title: plain text.
         body: HTML.
-        style: further CSS.
+        style: further CSS; `DARK` for a page that follows the reader's colour scheme.
 
     Example:
         >>> document("a < b", "<p>one</p>").count("a &lt; b")

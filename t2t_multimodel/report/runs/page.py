@@ -12,12 +12,10 @@ from t2t_multimodel.report.runs.history import TRAINING_LOSS
 
 _STYLE = (
     STYLE
+    + markup.DARK
     + """
 .scroll { overflow-x: auto } .keys { position: sticky; top: 0; background: #fff; padding: .4em 0 }
-@media (prefers-color-scheme: dark) {
-body, .keys { background: #16181c; color: #ddd } td, th { border-color: #3a3d44 } .size { color: #999 }
-a { color: #8ab4f8 }
-}
+@media (prefers-color-scheme: dark) { .keys { background: #16181c } }
 """
 )
 

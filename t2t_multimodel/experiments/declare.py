@@ -11,6 +11,7 @@ from typing import Any
 _FORMAT = 1  # of a run's result; a new one makes every run new
 
 TRANSLATIONS = ("en-de", "de-en", "en-fr", "fr-en", "de-fr")
+BUDGETS = ("parameters", "FLOPs")  # at which a model without a kind of block is compared
 ROLES = ("images", "captions", "speech", "parsing", *TRANSLATIONS)
 
 

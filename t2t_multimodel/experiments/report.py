@@ -45,7 +45,7 @@ def _verdicts(readings: Readings, tables: Sequence[Table]) -> list[Block]:
     for table in tables:
         for claim in table.claims(readings.scale):
             differences = readings.claimed(claim)
-            interval = mean_interval(list(differences.values())) if differences else None
+            interval = mean_interval(differences.values()) if differences else None
             shown = between(interval, "+.3f") if interval else ""
             rows.append([table.name, claim.text, shown, str(len(differences)), _verdict(claim, interval)])
     if not rows:
@@ -55,9 +55,9 @@ def _verdicts(readings: Readings, tables: Sequence[Table]) -> list[Block]:
         Paragraph(
             "The rule was fixed before the runs. For each seed: the loss that the claim says is lower minus the other,"
             " over the loss of the problem's baseline (a unigram of the targets, or the majority class), averaged over"
-            " the claim's tasks. Of these differences the mean and the 95% interval over seeds (Student's t). Supported:"
-            " the whole interval lies on the claim's side of its margin; refuted: on the other; else undecided. A loss is"
-            " the lowest of five evaluations on dev."
+            " the claim's tasks. Of these differences the mean and the 95% interval over seeds (Student's t)."
+            " Supported: the whole interval lies on the claim's side of its margin; refuted: on the other; else"
+            " undecided. A loss is the lowest of the evaluations on dev, which are equally many for all runs."
         ),
         document.Table(["table", "claim", "difference", "seeds", "verdict"], rows, "Claims and verdicts."),
     ]

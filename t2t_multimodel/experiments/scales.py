@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from t2t_multimodel.errors import ExperimentError
-from t2t_multimodel.experiments.declare import TRANSLATIONS, Scale
+from t2t_multimodel.experiments.declare import BUDGETS, TRANSLATIONS, Scale
+
+# Of the body without convolution: kernels of one tap.
+_ONE_TAP = "body.kernel_sizes=1:1:1:1,body.dilations=1:1:1:1"
+_UNIFORM = "body.attention=uniform"
+_NO_EXPERTS = "mixture.num_experts=0"
+
+
+def _removed(depths: Mapping[str, tuple[int, int]]) -> dict[tuple[str, str], str]:
+    """Overrides by block and budget, from the depths at equal parameters and at equal FLOPs."""
+    overrides = {"mixture": _NO_EXPERTS, "attention": _UNIFORM, "convolution": _ONE_TAP}
+    return {
+        (block, budget): f"{overrides[block]},body.depth={depth}"
+        for block, found in depths.items()
+        for budget, depth in zip(BUDGETS, found)
+    }
 
 
 def _translations(prefix: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from t2t_multimodel.experiments.statistics import Interval, mean_interval
 
 def interval_text(values: Mapping[int, float] | Collection[float], form: str = ".3f") -> str:
     """Mean and 95% interval over seeds; one value stands alone, and none is empty."""
-    values = list(values.values()) if isinstance(values, Mapping) else list(values)
+    values = values.values() if isinstance(values, Mapping) else values
     return between(mean_interval(values), form) if values else ""
 
 

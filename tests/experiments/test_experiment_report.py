@@ -21,8 +21,8 @@ def make_report(folder, scale="mini"):
     return (folder / f"{scale}.md").read_text(encoding="utf-8")
 
 
-def kept_results(folder, tables=TABLES.values(), seeds=(1, 2, 3)):
-    runs = [run for table in tables for run in table.runs(SCALE, seeds)]
+def kept_results(folder, tables=tuple(TABLES), seeds=(1, 2, 3)):
+    runs = [run for name in tables for run in TABLES[name].runs(SCALE, seeds)]
     write_lines(folder / "results" / "mini.jsonl", [result_of(run, SCALE) for run in runs])
     return runs
 
@@ -44,7 +44,7 @@ def test_a_claim_is_judged_by_its_interval_over_seeds(report):
     assert gains[2].startswith("-0.050") and gains[3:] == ["3", "supported"]  # 0.4 of 4.0, for one of two tasks
     assert row(text, "2 | Tasks with much data")[-1] == "supported"  # 0.04 of 4.0 for pictures, less than the margin
     assert row(text, "2 | One joint model")[-1] == "supported"
-    assert row(text, "3 | Parsing gains from training with pictures (smallest")[-1] == "refuted"  # no difference at all
+    assert row(text, "3 | Parsing gains from training with pictures, a")[-1] == "refuted"  # no difference at all
 
 
 def test_every_figure_can_be_traced_to_its_run(report):
@@ -71,7 +71,7 @@ def test_the_page_has_the_drawings_within(report):
 
 
 def test_a_part_of_the_runs_gives_a_report_that_says_what_is_missing(tmp_path):
-    kept_results(tmp_path, [TABLES["2"]], (1,))
+    kept_results(tmp_path, ["2"], (1,))
     text = make_report(tmp_path)
     assert row(text, "2 | Speech and parsing")[-1] == "undecided"  # one seed has no interval
     assert row(text, "3 | Parsing gains from training with pictures (whole")[-1] == "not run"

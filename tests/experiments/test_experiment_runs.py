@@ -26,7 +26,7 @@ def tiny(monkeypatch):
         data_options="train_examples=40,dev_examples=8,test_examples=8",
         hparams=TINY_HPARAMS,
         steps=2,
-        sizes={role: (8, 12, 16, 20, 40) for role in MINI.sizes},
+        sizes=dict.fromkeys(MINI.sizes, (8, 12, 16, 20, 40)),
         decode_examples=2,
     )
     monkeypatch.setitem(scales.SCALES, "tiny", scale)
@@ -81,7 +81,10 @@ def test_a_run_is_made_once_and_its_result_kept(tiny, tmp_path):
     parsing, images = tiny.tasks["parsing"], tiny.tasks["images"]
     assert result["name"] == run.name and result["mix"] == {parsing: 2, images: 2}
     assert [(one["step"], one["problem"]) for one in result["dev"][-2:]] == [(4, images), (4, parsing)]
-    assert {one["problem"]: "bracket_f1" in one or "top5" in one for one in result["test"]} == {images: True, parsing: True}
+    assert {one["problem"]: "bracket_f1" in one or "top5" in one for one in result["test"]} == {
+        images: True,
+        parsing: True,
+    }
     assert result["gradients"]["problems"] == [images, parsing] and len(result["gradients"]["effect"]) == 2
     assert sum(result["loads"][parsing]["encoder"]) == pytest.approx(1, abs=1e-2)
     assert result["flops"][parsing] > 0 and result["parameters"] > 0 and result["seconds"] > 0

@@ -71,30 +71,32 @@ def shared_experts(readings: Readings) -> np.ndarray:
     return np.mean(found, 0) if found else np.full([len(ROLES)] * 2, np.nan)
 
 
-_SIGNS = {
-    "gradient cosines": lambda readings: of_gradients(readings, "cosine"),
-    "effect of a step": lambda readings: of_gradients(readings, "effect"),
-    "experts shared": shared_experts,
+def _report(readings: Readings) -> list[Block]:
+    gains = {"gains of pairs": gains_of_pairs(readings), "gains of presence": gains_of_presence(readings)}
+    signs = {
+        "gradient cosines": of_gradients(readings, "cosine"),
+        "effect of a step": of_gradients(readings, "effect"),
+        "shared experts": shared_experts(readings),
+    }
+    blocks: list[Block] = [_figure(readings, name, values) for name, values in {**gains, **signs}.items()]
+    rows = [[name, *(_agreement(values, measured) for measured in gains.values())] for name, values in signs.items()]
+    caption = "Spearman's rank correlation over ordered pairs of tasks, with a 95% interval by bootstrap over tasks."
+    return [*blocks, TableBlock(["what predicts", *(f"agreement with {name}" for name in gains)], rows, caption)]
+
+
+_CAPTIONS = {
+    "gains of pairs": ("What the column's task gains from training with the row's: relative loss, mean of seeds.", 3),
+    "gains of presence": ("What the column's task gains from the row's among all nine: relative loss.", 3),
+    "gradient cosines": ("Cosines of the gradients of two tasks, over the variables that both reach.", 2),
+    "effect of a step": ("Share of the column's loss that a small step along the row's gradient takes away.", 4),
+    "shared experts": ("Overlap of the experts of the encoder that serve two tasks, from 0 to 1.", 2),
 }
 
 
-def _report(readings: Readings) -> list[Block]:
-    pairs, presence = gains_of_pairs(readings), gains_of_presence(readings)
-    signs = {name: of(readings) for name, of in _SIGNS.items()}
-    shown = {
-        "gains-of-pairs": (pairs, "Gain of the column's task from training with the row's, in baselines."),
-        "gains-of-presence": (presence, "Gain of the column's task from the row's among all nine, in baselines."),
-    }
-    blocks: list[Block] = []
-    for name, (values, caption) in shown.items():
-        blocks.append(Figure(name, plots.matrix(values, ROLES, ROLES), caption))
-    for name, values in signs.items():
-        caption = f"{name[0].upper()}{name[1:]}, of the row's task on the column's."
-        blocks.append(Figure(name.replace(" ", "-"), plots.matrix(values, ROLES, ROLES), caption))
-    rows = [[name, *(_agreement(values, gains) for gains in (pairs, presence))] for name, values in signs.items()]
-    head = ["what predicts", "agreement with gains of pairs", "agreement with gains of presence"]
-    caption = "Spearman's rank correlation over ordered pairs of tasks, with a 95% interval by bootstrap over tasks."
-    return [*blocks, TableBlock(head, rows, caption)]
+def _figure(readings: Readings, name: str, values: np.ndarray) -> Figure:
+    caption, digits = _CAPTIONS[name]
+    drawing = plots.matrix(values, ROLES, ROLES, form=f"{{:+.{digits}f}}")
+    return Figure(f"{readings.scale.name}_{name.replace(' ', '_')}", drawing, caption)
 
 
 def _agreement(values: np.ndarray, gains: np.ndarray) -> str:

@@ -11,8 +11,6 @@ from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.show import interval_text
 from t2t_multimodel.experiments.variants import JOINT, joint, without_block
 
-BLOCKS = ("mixture", "attention", "convolution")
-BUDGETS = ("parameters", "FLOPs")
 _LITTLE = 0.01
 _PAPER = {
     (JOINT, "images"): "1.6 67%",

@@ -84,7 +84,7 @@ def _report(readings: Readings) -> list[Block]:
                 paper = _PAPER[name] if role == "parsing" and size == max(sizes) else ""
                 rows.append([str(size), name, *map(interval_text, scores), paper])
                 if losses:
-                    series.setdefault(name, []).append((size, mean_interval(list(losses.values()))))
+                    series.setdefault(name, {})[size] = mean_interval(losses.values())
         head = [
             "examples",
             f"{role}, trained",
@@ -97,7 +97,9 @@ def _report(readings: Readings) -> list[Block]:
         drawn = [plots.Series.of(name, points) for name, points in series.items()]
         if drawn:
             svg = plots.curves(drawn, x_label="training examples", y_label="loss, nats a target", log_x=True)
-            blocks.append(Figure(f"little-data-{role}", svg, f"{role}: loss over the size of the corpus."))
+            blocks.append(
+                Figure(f"{readings.scale.name}_little_data_{role}", svg, f"{role}: loss over the size of the corpus.")
+            )
     return blocks
 
 

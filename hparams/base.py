@@ -24,6 +24,8 @@ class BodyHParams:
             convolutional feed-forward layer, which learn faster.
         depth: channels of the joint representation.
         num_heads: attention heads.
+        attention: ``"full"``, or ``"uniform"``: each position gets the mean of all values that it may see, without
+            queries and keys. An ablation: the source is still read, but not at places of the model's choice.
         encoder_blocks, mixer_blocks, decoder_blocks: number of convolutional blocks in each part.
         attention_conv_blocks: convolutional blocks that mix the target before it is attended.
         kernel_sizes, dilations: of the four steps of a convolutional block.
@@ -41,6 +43,7 @@ class BodyHParams:
     form: str = "paper"
     depth: int = 512
     num_heads: int = 8
+    attention: str = "full"
     encoder_blocks: int = 6
     mixer_blocks: int = 2
     decoder_blocks: int = 4

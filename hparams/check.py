@@ -42,6 +42,7 @@ _RULES: dict[str, Rule] = {
     "body.form": _choice("paper", "plus"),
     "body.depth": _COUNT,
     "body.num_heads": _COUNT,
+    "body.attention": _choice("full", "uniform"),
     "body.encoder_blocks": _NOT_NEGATIVE,
     "body.mixer_blocks": _NOT_NEGATIVE,
     "body.decoder_blocks": _NOT_NEGATIVE,

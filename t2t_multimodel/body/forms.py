@@ -35,7 +35,11 @@ def _paper_body(hparams, mixture):
         "recompute": body.recompute,
         "dropout": regularization.dropout,
     }
-    attention = {"conv_blocks": body.attention_conv_blocks, "attention_dropout": regularization.attention_dropout}
+    attention = {
+        "conv_blocks": body.attention_conv_blocks,
+        "attention_dropout": regularization.attention_dropout,
+        "uniform_attention": body.attention == "uniform",
+    }
     depth, heads = body.depth, body.num_heads
     return (
         Encoder(depth, body.encoder_blocks, conv=conv, mixture=mixture, timing=body.encoder_timing, name="encoder"),
@@ -52,6 +56,7 @@ def _plus_body(hparams, mixture):
         "kernel_size": body.feed_forward_kernel,
         "dropout": regularization.dropout,
         "attention_dropout": regularization.attention_dropout,
+        "uniform_attention": body.attention == "uniform",
     }
     causal = {**block, "causal": True, "attends_source": True}
     encoder = PlusEncoder(

@@ -31,6 +31,8 @@ class MultiHeadAttention(ExplicitMaskLayer):
         num_heads: number of heads; divides `depth`.
         depth: depth of queries, keys and values over all heads, and of the output.
         dropout: rate of the dropout on the attention weights.
+        uniform: each position gets the mean of the values that it may see; there are no queries and keys, and one head
+            is as good as many. An ablation: the source is still read, but not at places of the layer's choice.
 
     Call arguments:
         x: `[batch, time, x_depth]`.
@@ -57,20 +59,25 @@ class MultiHeadAttention(ExplicitMaskLayer):
     Reference: Vaswani et al., "Attention Is All You Need", 2017.
     """
 
-    def __init__(self, num_heads: int, depth: int, dropout: float = 0.0, **kwargs):
+    def __init__(self, num_heads: int, depth: int, dropout: float = 0.0, uniform: bool = False, **kwargs):
         super().__init__(**kwargs)
         if depth % num_heads:
             raise ValueError(f"depth {depth} is not a multiple of {num_heads} heads; change one of the two")
         self.num_heads = num_heads
         self.depth = depth
         self.dropout = dropout
+        self.uniform = uniform
+        self.heads = 1 if uniform else num_heads
         self.drop = Dropout(dropout, dtype=self.dtype_policy, name="drop")
 
     def build(self, x_shape, source_shape=None):
-        """Creates `query_kernel`, `key_kernel`, `value_kernel` `[depth of input, depth]` and `output_kernel`."""
+        """Creates `query_kernel`, `key_kernel`, `value_kernel` `[depth of input, depth]` and `output_kernel`; the last
+        two alone if uniform.
+        """
         source_depth = (source_shape or x_shape)[-1]
-        self.query_kernel = self._kernel("query_kernel", x_shape[-1])
-        self.key_kernel = self._kernel("key_kernel", source_depth)
+        if not self.uniform:
+            self.query_kernel = self._kernel("query_kernel", x_shape[-1])
+            self.key_kernel = self._kernel("key_kernel", source_depth)
         self.value_kernel = self._kernel("value_kernel", source_depth)
         self.output_kernel = self._kernel("output_kernel", self.depth)
         self.built = True
@@ -90,22 +97,19 @@ class MultiHeadAttention(ExplicitMaskLayer):
 
         Returns:
             ``keys`` and ``values`` `[batch, heads, max_length, head_depth]` and ``position`` int32 `[batch]`; or
-            ``source_keys`` and ``source_values`` `[batch, heads, source_time, head_depth]`.
+            ``source_keys`` and ``source_values`` `[batch, heads, source_time, head_depth]`. No keys if uniform.
 
         Raises:
             ValueError: neither a length nor a source is given.
         """
         if source is not None:
-            keys, values = self._keys_and_values(tf.cast(source, self.compute_dtype))
-            return {"source_keys": keys, "source_values": values}
+            memory = self._memory(tf.cast(source, self.compute_dtype))
+            return {f"source_{name}": part for name, part in memory.items()}
         if max_length is None:
             raise ValueError("a cache of self-attention needs a size; give max_length")
-        shape = [batch_size, self.num_heads, max_length, self.depth // self.num_heads]
-        return {
-            "keys": tf.zeros(shape, self.compute_dtype),
-            "values": tf.zeros(shape, self.compute_dtype),
-            "position": tf.zeros([batch_size], tf.int32),
-        }
+        shape = [batch_size, self.heads, max_length, self.depth // self.heads]
+        memory = {name: tf.zeros(shape, self.compute_dtype) for name in self._memory_names}
+        return {**memory, "position": tf.zeros([batch_size], tf.int32)}
 
     def call(
         self,
@@ -120,39 +124,37 @@ class MultiHeadAttention(ExplicitMaskLayer):
     ):
         if cache is not None:
             return self._step(x, source_mask, training, seed, cache)
-        keys, values = self._keys_and_values(as_factor(x if source is None else source))
+        memory = self._memory(as_factor(x if source is None else source))
         bias = _bias(tf.shape(x)[1], mask if source is None else source_mask, causal)
-        return self._attend(x, keys, values, bias, training, seed)
+        return self._attend(x, memory, bias, training, seed)
 
     def _step(self, x, source_mask, training, seed, cache):
-        if "source_keys" in cache:
-            keys, values = cache["source_keys"], cache["source_values"]
+        if "source_values" in cache:
+            memory = {name: cache[f"source_{name}"] for name in self._memory_names}
             bias = _bias(tf.shape(x)[1], source_mask, causal=False)
             # Rows of one source are taken as positions of one row: its keys are not repeated for each beam.
-            rows = tf.reshape(x, [tf.shape(keys)[0], -1, x.shape[-1]])
-            return tf.reshape(self._attend(rows, keys, values, bias, training, seed, step=True), tf.shape(x)), cache
-        position, length = cache["position"], cache["keys"].shape[2]
-        keys, values = (
-            _write(kept, new, position) for kept, new in zip((cache["keys"], cache["values"]), self._keys_and_values(x))
-        )
+            rows = tf.reshape(x, [tf.shape(memory["values"])[0], -1, x.shape[-1]])
+            return tf.reshape(self._attend(rows, memory, bias, training, seed, step=True), tf.shape(x)), cache
+        position, length = cache["position"], cache["values"].shape[2]
+        memory = {name: _write(cache[name], new, position) for name, new in self._memory(x).items()}
         reach = position[:, tf.newaxis] + tf.range(tf.shape(x)[1])  # [batch, time]: the last slot that each attends to
         hidden = tf.range(length) > reach[:, :, tf.newaxis]
         bias = tf.cast(hidden, tf.float32)[:, tf.newaxis] * _MASKED  # [batch, 1, time, max_length]
-        y = self._attend(x, keys, values, bias, training, seed, step=True)
-        return y, {"keys": keys, "values": values, "position": position + tf.shape(x)[1]}
+        y = self._attend(x, memory, bias, training, seed, step=True)
+        return y, {**memory, "position": position + tf.shape(x)[1]}
 
-    def _keys_and_values(self, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._heads(source, self.key_kernel), self._heads(source, self.value_kernel)
+    @property
+    def _memory_names(self) -> tuple[str, ...]:
+        return ("values",) if self.uniform else ("keys", "values")
 
-    def _attend(self, x, keys, values, bias, training, seed, step=False):
-        scale = (self.depth // self.num_heads) ** -0.5
-        # Scaling the kernel costs less than scaling the queries or the logits, but for a step's few rows.
-        if step:  # attention of few rows is faster in float32
-            queries = self._heads(x, self.query_kernel) * scale
-        else:
-            queries = self._heads(as_factor(x), tf.convert_to_tensor(self.query_kernel) * scale)
-        product = small_batched_product if step else _product
-        logits = tf.cast(product(queries, keys, transpose=True), tf.float32)  # [batch, heads, time, source_time]
+    def _memory(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``keys`` and ``values`` `[batch, heads, source_time, head_depth]`; the values alone if uniform."""
+        keys = {} if self.uniform else {"keys": self._heads(source, self.key_kernel)}
+        return {**keys, "values": self._heads(source, self.value_kernel)}
+
+    def _attend(self, x, memory, bias, training, seed, step=False):
+        product, values = small_batched_product if step else _product, memory["values"]
+        logits = self._even_logits(x, values) if self.uniform else self._logits(x, memory["keys"], product, step)
         logits = logits if bias is None else logits + bias
         weights = (small_softmax if step else tf.nn.softmax)(logits)
         observe.show(self.path, "weights", weights)
@@ -163,13 +165,27 @@ class MultiHeadAttention(ExplicitMaskLayer):
         rows = as_factor(tf.reshape(mixed, [-1, self.depth]))
         return reshape_like(tf.cast(tf.matmul(rows, as_kernel(self.output_kernel, rows.dtype)), x.dtype), x)
 
+    def _logits(self, x, keys, product, step):
+        """`[batch, heads, time, source_time]`."""
+        scale = (self.depth // self.heads) ** -0.5
+        # Scaling the kernel costs less than scaling the queries or the logits, but for a step's few rows.
+        if step:  # attention of few rows is faster in float32
+            queries = self._heads(x, self.query_kernel) * scale
+        else:
+            queries = self._heads(as_factor(x), tf.convert_to_tensor(self.query_kernel) * scale)
+        return tf.cast(product(queries, keys, transpose=True), tf.float32)
+
+    def _even_logits(self, x, values):
+        """`[batch, 1, time, source_time]`."""
+        return tf.zeros([tf.shape(values)[0], 1, tf.shape(x)[1], tf.shape(values)[2]])
+
     def _heads(self, x: tf.Tensor, kernel) -> tf.Tensor:
         """`[batch, time, depth]` to `[batch, heads, time, head_depth]`."""
         shape = tf.shape(x)
         rows = last_axis_product(x, kernel)
         if x.shape[1] == 1:  # the same memory
-            return tf.reshape(rows, [-1, self.num_heads, 1, self.depth // self.num_heads])
-        split = tf.reshape(rows, [shape[0], shape[1], self.num_heads, self.depth // self.num_heads])
+            return tf.reshape(rows, [-1, self.heads, 1, self.depth // self.heads])
+        split = tf.reshape(rows, [shape[0], shape[1], self.heads, self.depth // self.heads])
         return tf.transpose(split, [0, 2, 1, 3])
 
     def compute_output_shape(self, x_shape, source_shape=None, cache_shape=None):
@@ -184,6 +200,7 @@ class MultiHeadAttention(ExplicitMaskLayer):
             "num_heads": self.num_heads,
             "depth": self.depth,
             "dropout": self.dropout,
+            "uniform": self.uniform,
         }
 
 

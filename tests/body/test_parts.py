@@ -29,16 +29,21 @@ ENCODERS = {
     "mixed_stack": lambda: MixedStack([ConvBlock(DEPTH, **CONV, name=f"block_{i}") for i in range(2)], MIXTURE),
     "plus_block": lambda: PlusBlock(DEPTH, **BLOCK),
     "plus_block_with_mixture": lambda: PlusBlock(DEPTH, **BLOCK, mixture=MIXTURE),
+    "plus_block_of_uniform_attention": lambda: PlusBlock(DEPTH, **BLOCK, uniform_attention=True),
     "plus_encoder": lambda: PlusEncoder(DEPTH, 2, block=BLOCK, mixture=MIXTURE, timing=True, final_norm=True),
 }
 # Causal, with a source.
 DECODERS = {
     "attention_block": lambda: AttentionBlock(DEPTH, HEADS, conv=CONV, **ATTENTION),
+    "attention_block_of_uniform_attention": lambda: AttentionBlock(
+        DEPTH, HEADS, conv=CONV, **ATTENTION, uniform_attention=True
+    ),
     "mixer": lambda: Mixer(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION),
     "decoder_block": lambda: DecoderBlock(DEPTH, HEADS, conv=CONV, attention=ATTENTION),
     "decoder": lambda: Decoder(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION, mixture=MIXTURE),
     "decoder_without_mixture": lambda: Decoder(DEPTH, HEADS, 1, conv=CONV, attention=ATTENTION),
     "plus_block": lambda: PlusBlock(DEPTH, **CAUSAL),
+    "plus_block_of_uniform_attention": lambda: PlusBlock(DEPTH, **CAUSAL, uniform_attention=True),
     "plus_block_with_mixture": lambda: PlusBlock(DEPTH, **CAUSAL, mixture=MIXTURE),
     "plus_mixer": lambda: PlusMixer(DEPTH, 1, block=CAUSAL, timing=True),
     "plus_decoder": lambda: PlusDecoder(DEPTH, 2, block=CAUSAL, mixture=MIXTURE, final_norm=True),
@@ -128,7 +133,8 @@ def test_a_beam_reorders_all_but_the_source(make, x, source):
     whole = first(layer(tf.constant(swapped), same_source))
     *_, cache = layer(tf.constant(x[:, :4]), cache=layer.init_cache(2, 7, source=same_source))
     flags = reorder_flags(cache)
-    assert {name for name, flag in leaves(flags) if not flag} == {"source_keys", "source_values"}
+    of_source = {name for name, flag in leaves(flags) if not flag}
+    assert of_source in ({"source_keys", "source_values"}, {"source_values"})
     cache = tf.nest.map_structure(lambda leaf, flag: tf.gather(leaf, [1, 0]) if flag else leaf, cache, flags)
     y = first(layer(tf.constant(swapped[:, 4:]), cache=cache))
     np.testing.assert_allclose(y, whole[:, 4:], atol=1e-5)

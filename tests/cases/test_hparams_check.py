@@ -18,6 +18,7 @@ WRONG = [
     ("mixture.k=0", ("mixture.k=0", "from 1 to")),
     ("mixture.num_experts=-1", ("mixture.num_experts=-1", "0 or more")),
     ("body.form=papr", ("body.form=papr", "paper or plus")),
+    ("body.attention=none", ("body.attention=none", "full or uniform")),
     ("body.kernel_sizes=3:3:4:3", ("body.kernel_sizes=3:3:4:3", "4 values", "odd")),
     ("body.kernel_sizes=3:3", ("body.kernel_sizes=3:3", "4 values")),
     ("body.dilations=1:1:1:0", ("body.dilations=1:1:1:0", "1 or more")),

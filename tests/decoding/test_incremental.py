@@ -80,17 +80,34 @@ def test_steps_equal_the_whole_pass(model, name):
     np.testing.assert_allclose(stepwise(model, encoded, ids)[real], whole(model, encoded, ids)[real], atol=1e-5)
 
 
-def test_beams_share_the_keys_of_their_source(model):
-    encoded, ids = encode(model, "text"), targets(6)
-    positions = encoded.positions
-    repeated = Encoded(
-        positions._replace(x=tf.repeat(positions.x, 2, 0), mask=tf.repeat(positions.mask, 2, 0)),
-        encoded.loss,
-        encoded.load,
-    )
+ABLATIONS = {
+    "uniform attention": "body.attention=uniform",
+    "both of plus": "body.attention=uniform,body.feed_forward_kernel=1,body.form=plus,body.feed_forward=24",
+    "kernels of one tap, no mixture": "body.kernel_sizes=1:1:1:1,body.dilations=1:1:1:1,mixture.num_experts=0",
+}
+
+
+@pytest.mark.parametrize("text", ABLATIONS.values(), ids=ABLATIONS)
+def test_steps_of_ablations_equal_the_whole_pass(tiny_hparams, text):
+    model = disturbed(MultiModel(tiny_hparams.override(text).check(), vocab_size=VOCAB, specs=[TEXT]))
+    names = model.named_variables()
+    assert ("uniform" in text) != any("query_kernel" in name or "key_kernel" in name for name in names)
+    assert_beams_equal_the_whole_pass(model, encode(model, "text"))
+
+
+def assert_beams_equal_the_whole_pass(model, encoded):
+    """Two beams a row."""
+    ids, positions = targets(6), encoded.positions
+    twice = positions._replace(x=tf.repeat(positions.x, 2, 0), mask=tf.repeat(positions.mask, 2, 0))
     real = ids != 0
     found = stepwise(model, encoded, ids, beams=2)
-    np.testing.assert_allclose(found[real], whole(model, repeated, ids)[real], atol=1e-5)
+    expected = whole(model, Encoded(twice, encoded.loss, encoded.load), ids)
+    np.testing.assert_allclose(found[real], expected[real], atol=1e-5)
+
+
+def test_beams_share_the_keys_of_their_source(model):
+    encoded = encode(model, "text")
+    assert_beams_equal_the_whole_pass(model, encoded)
     cache = model.init_cache(encoded, 5, beams=2)
     rows = tf.nest.map_structure(
         lambda leaf, moves: int(leaf.shape[0]) == (6 if moves else 3), cache, reorder_flags(cache)

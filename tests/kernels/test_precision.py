@@ -70,6 +70,7 @@ def check_near_float32(form, function, tensors, tolerance=TOLERANCE):
     "layer",
     [
         MultiHeadAttention(num_heads=2, depth=8),
+        MultiHeadAttention(num_heads=2, depth=8, uniform=True),
         ConvFeedForward(8, 16),
         MixtureOfExperts(num_experts=4, hidden=16, k=2),
     ],

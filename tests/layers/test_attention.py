@@ -32,21 +32,26 @@ def test_golden_memory(golden_dir, mask_type):
     np.testing.assert_allclose(y, golden["y"], atol=1e-5, rtol=1e-5)
 
 
-def test_attention_is_a_layer(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_attention_is_a_layer(random, uniform):
     query, memory = random.normal(size=(2, 5, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
-    check_layer(MultiHeadAttention(2, 8), query, causal=True)
-    check_layer(MultiHeadAttention(2, 12, dropout=0.3), query, memory, source_mask=tf.sequence_mask([7, 3]))
+    check_layer(MultiHeadAttention(2, 8, uniform=uniform), query, causal=True)
+    check_layer(
+        MultiHeadAttention(2, 12, dropout=0.3, uniform=uniform), query, memory, source_mask=tf.sequence_mask([7, 3])
+    )
 
 
-def test_steps_equal_the_whole_pass(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_steps_equal_the_whole_pass(random, uniform):
     x, source = random.normal(size=(2, 9, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
-    check_steps(MultiHeadAttention(2, 8), x, causal=True)
-    check_steps(MultiHeadAttention(2, 8), x, source, source_mask=tf.sequence_mask([7, 3]))
+    check_steps(MultiHeadAttention(2, 8, uniform=uniform), x, causal=True)
+    check_steps(MultiHeadAttention(2, 8, uniform=uniform), x, source, source_mask=tf.sequence_mask([7, 3]))
 
 
-def test_rows_may_be_at_different_positions(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_rows_may_be_at_different_positions(random, uniform):
     x = tf.constant(random.normal(size=(2, 5, 8)), tf.float32)
-    layer = MultiHeadAttention(2, 8)
+    layer = MultiHeadAttention(2, 8, uniform=uniform)
     whole = layer(x, causal=True)
     _, behind = layer(x[:1, :2], cache=layer.init_cache(1, 5))
     _, ahead = layer(x[1:, :4], cache=layer.init_cache(1, 5))
@@ -56,12 +61,13 @@ def test_rows_may_be_at_different_positions(random):
     np.testing.assert_array_equal(cache["position"], [3, 5])
 
 
-def test_a_cache_of_low_precision(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_a_cache_of_low_precision(random, uniform):
     x = random.normal(size=(2, 5, 8)).astype("float32")
-    layer = MultiHeadAttention(2, 8, dtype="mixed_bfloat16")
+    layer = MultiHeadAttention(2, 8, uniform=uniform, dtype="mixed_bfloat16")
     layer.build(x.shape)
     cache = layer.init_cache(2, 5, source=tf.constant(x))
-    assert cache["source_keys"].dtype == layer.init_cache(2, 5)["keys"].dtype == tf.bfloat16
+    assert cache["source_values"].dtype == layer.init_cache(2, 5)["values"].dtype == tf.bfloat16
     y, _ = layer(tf.constant(x), cache=cache)
     whole = layer(tf.constant(x), tf.constant(x))
     np.testing.assert_allclose(tf.cast(y, tf.float32), tf.cast(whole, tf.float32), atol=0.02)
@@ -74,9 +80,10 @@ def test_a_cache_needs_a_size():
         layer.init_cache(2)
 
 
-def test_no_output_sees_a_later_input(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_no_output_sees_a_later_input(random, uniform):
     x = random.normal(size=(1, 9, 8)).astype("float32")
-    layer = MultiHeadAttention(2, 8)
+    layer = MultiHeadAttention(2, 8, uniform=uniform)
     before = layer(tf.constant(x), causal=True).numpy()
     x[:, 5:] += 1.0
     after = layer(tf.constant(x), causal=True).numpy()
@@ -84,9 +91,10 @@ def test_no_output_sees_a_later_input(random):
     assert (before[:, 5:] != after[:, 5:]).any()
 
 
-def test_padding_changes_nothing(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_padding_changes_nothing(random, uniform):
     query, memory = random.normal(size=(2, 4, 8)).astype("float32"), random.normal(size=(2, 6, 8)).astype("float32")
-    layer = MultiHeadAttention(2, 8)
+    layer = MultiHeadAttention(2, 8, uniform=uniform)
     expected = layer(tf.constant(query), source=tf.constant(memory))
     longer = tf.constant(np.pad(memory, [[0, 0], [0, 5], [0, 0]], constant_values=4.0))
     y = layer(tf.constant(query), source=longer, source_mask=tf.sequence_mask([6, 6], 11))
@@ -96,18 +104,38 @@ def test_padding_changes_nothing(random):
     np.testing.assert_allclose(own[:, :4], layer(tf.constant(query), causal=True), atol=1e-5)
 
 
-def test_dropout_is_deterministic(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_dropout_is_deterministic(random, uniform):
     x = tf.constant(random.normal(size=(2, 6, 8)), tf.float32)
-    layer = MultiHeadAttention(2, 8, dropout=0.5)
+    layer = MultiHeadAttention(2, 8, dropout=0.5, uniform=uniform)
     np.testing.assert_array_equal(
         layer(x, training=True, seed=SeedStream(0, 1)), layer(x, training=True, seed=SeedStream(0, 1))
     )
     assert (layer(x, training=True, seed=SeedStream(0, 1)).numpy() != layer(x).numpy()).any()
 
 
-def test_nothing_to_attend_to_is_finite(random):
+@pytest.mark.parametrize("uniform", [False, True])
+def test_nothing_to_attend_to_is_finite(random, uniform):
     x = tf.constant(random.normal(size=(1, 3, 8)), tf.float32)
-    assert np.isfinite(MultiHeadAttention(2, 8)(x, mask=tf.zeros([1, 3], tf.bool))).all()
+    assert np.isfinite(MultiHeadAttention(2, 8, uniform=uniform)(x, mask=tf.zeros([1, 3], tf.bool))).all()
+
+
+def test_uniform_attention_is_the_mean_of_what_may_be_seen(random):
+    x, source = random.normal(size=(2, 5, 8)).astype("float32"), random.normal(size=(2, 7, 6)).astype("float32")
+    layer = MultiHeadAttention(2, 8, uniform=True)
+    attended = layer(tf.constant(x), tf.constant(source), source_mask=tf.sequence_mask([7, 3]))
+    assert [weight.name for weight in layer.weights] == ["value_kernel", "output_kernel"]
+    values, output = (kernel.numpy() for kernel in layer.weights)
+    means = np.stack([source[0].mean(0), source[1, :3].mean(0)]) @ values @ output
+    np.testing.assert_allclose(attended, np.repeat(means[:, np.newaxis], 5, 1), atol=1e-5)
+
+    own = MultiHeadAttention(2, 8, uniform=True)
+    y = own(tf.constant(x), causal=True)
+    values, output = (kernel.numpy() for kernel in own.weights)
+    means = np.cumsum(x, 1) / np.arange(1, 6)[:, np.newaxis]
+    np.testing.assert_allclose(y, means @ values @ output, atol=1e-5)
+    assert set(own.init_cache(2, 5)) == {"values", "position"}
+    assert set(layer.init_cache(2, source=tf.constant(source))) == {"source_values"}
 
 
 def test_bad_heads():

@@ -10,12 +10,16 @@ TEXT, IMAGE, SOUND, CLASSES = SymbolSpec(), ImageSpec(), AudioSpec(), ClassLabel
 VOCAB = 300
 
 
-def make_model(tiny_hparams, form, num_experts=0):
+def make_model(tiny_hparams, form, num_experts=0, attention="full", specs=(TEXT, IMAGE, SOUND, CLASSES)):
     # Deep enough that products outweigh what is element-wise, which the profiler counts and we do not.
     hparams = tiny_hparams.override(
-        body__form=form, body__depth=96, body__feed_forward=128, mixture__num_experts=num_experts
+        body__form=form,
+        body__attention=attention,
+        body__depth=96,
+        body__feed_forward=128,
+        mixture__num_experts=num_experts,
     )
-    return MultiModel(hparams, vocab_size=VOCAB, specs=[TEXT, IMAGE, SOUND, CLASSES])
+    return MultiModel(hparams, vocab_size=VOCAB, specs=specs)
 
 
 @pytest.fixture(scope="module", params=["paper", "plus"])
@@ -33,6 +37,15 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_count_agrees_with_tensorflows_profiler(model, case):
+    assert_counted_as_profiled(model, case)
+
+
+@pytest.mark.parametrize("form", ["paper", "plus"])
+def test_the_count_of_uniform_attention_agrees_with_tensorflows_profiler(tiny_hparams, form):
+    assert_counted_as_profiled(make_model(tiny_hparams, form, attention="uniform", specs=[TEXT]), "text")
+
+
+def assert_counted_as_profiled(model, case):
     inputs, targets, shape, source = CASES[case]
     signature = {
         "inputs": tf.TensorSpec(shape, tf.int32 if inputs is TEXT else tf.float32),

@@ -122,6 +122,15 @@ def test_a_static_step_of_the_paper_equals_the_free_one(tiny_hparams):
 
 
 @pytest.mark.slow
+def test_a_static_step_without_what_the_paper_takes_away_equals_the_free_one(tiny_hparams):
+    """Uniform attention and convolutions of one tap; XLA compiles the attention in the other body's step."""
+    without = f"{SMALL},body.attention=uniform,body.kernel_sizes=1:1:1:1,body.dilations=1:1:1:1"
+    assert_equal_steps(tiny_hparams.override(f"{without},{FORMS['paper']}"), jit_compile=False)
+    small = "body.mixer_blocks=0,body.depth=8,optimizer.muon_steps=1,body.feed_forward_kernel=1"
+    assert_equal_steps(tiny_hparams.override(f"{without},{FORMS['plus']},{small}"))
+
+
+@pytest.mark.slow
 def test_a_compiled_step_of_the_paper_equals_the_free_one(tiny_hparams):
     assert_equal_steps(tiny_hparams.override(f"{SMALL},{FORMS['paper']}"))
 

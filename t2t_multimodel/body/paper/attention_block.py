@@ -30,6 +30,7 @@ class AttentionBlock(ExplicitMaskLayer):
         conv_blocks: number of convolutional blocks before the self-attention.
         conv: further arguments of each `ConvBlock`.
         attention_dropout: dropout of attention weights.
+        uniform_attention: both attentions give the mean of what may be seen, an ablation.
 
     Call arguments:
         target: `[batch, target_time, depth]`.
@@ -62,13 +63,15 @@ class AttentionBlock(ExplicitMaskLayer):
         conv_blocks: int = 2,
         conv: dict[str, Any] | None = None,
         attention_dropout: float = 0.0,
+        uniform_attention: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.depth, self.num_heads, self.conv_blocks = depth, num_heads, conv_blocks
         self.conv, self.attention_dropout = dict(conv or {}), attention_dropout
+        self.uniform_attention = uniform_attention
         policy = {"dtype": self.dtype_policy}
-        attention = {"dropout": attention_dropout, **policy}
+        attention = {"dropout": attention_dropout, "uniform": uniform_attention, **policy}
         self.timing = TimingSignal(name="timing", **policy)
         self.blocks = [
             ConvBlock(depth, padding="causal", name=f"conv_block_{i}", **policy, **self.conv)
@@ -126,4 +129,5 @@ class AttentionBlock(ExplicitMaskLayer):
             "conv_blocks": self.conv_blocks,
             "conv": self.conv,
             "attention_dropout": self.attention_dropout,
+            "uniform_attention": self.uniform_attention,
         }

@@ -35,6 +35,7 @@ class PlusBlock(ExplicitMaskLayer):
         mixture: arguments of `MixtureOfExperts`, which then takes the place of the feed-forward layer.
         dropout: of each branch's output.
         attention_dropout: of attention weights.
+        uniform_attention: each attention gives the mean of what may be seen, an ablation.
 
     Call arguments:
         x: `[batch, time, depth]`.
@@ -72,6 +73,7 @@ class PlusBlock(ExplicitMaskLayer):
         mixture: dict[str, Any] | None = None,
         dropout: float = 0.0,
         attention_dropout: float = 0.0,
+        uniform_attention: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -85,10 +87,11 @@ class PlusBlock(ExplicitMaskLayer):
             "mixture": mixture,
             "dropout": dropout,
             "attention_dropout": attention_dropout,
+            "uniform_attention": uniform_attention,
         }
         self.depth, self.causal, self.attends_source = depth, causal, attends_source
         policy = {"dtype": self.dtype_policy}
-        attention = {"dropout": attention_dropout, **policy}
+        attention = {"dropout": attention_dropout, "uniform": uniform_attention, **policy}
         self.self_norm = LayerNorm(name="self_norm", **policy)
         self.self_attention = MultiHeadAttention(num_heads, depth, name="self_attention", **attention)
         if attends_source:

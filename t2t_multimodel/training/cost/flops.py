@@ -135,7 +135,8 @@ def _source_attention(layer, sizes: Sizes) -> int:
 
 
 def _attention(layer: MultiHeadAttention, queries: int, keys: int, pairs: int) -> int:
-    return 4 * layer.depth**2 * (queries + keys) + 4 * layer.depth * pairs
+    total = 4 * layer.depth**2 * (queries + keys) + 4 * layer.depth * pairs
+    return total // 2 if layer.uniform else total  # without queries, keys and their products
 
 
 def forward_flops(

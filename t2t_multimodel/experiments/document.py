@@ -18,7 +18,9 @@ from t2t_multimodel.data.inspect import markup
 from t2t_multimodel.errors import ExperimentError
 
 _WIDTH = 120
-_INLINE = re.compile(r"`(?P<code>[^`\s](?:[^`]*[^`\s])?)`|\[(?P<text>[^\[\]]+)\]\((?P<target>[^()\s]+)\)")
+_INLINE = re.compile(
+    r"(?<!`)`(?P<code>[^`\s](?:[^`]*[^`\s])?)`(?!`)|\[(?P<text>[^\[\]]+)\]\((?P<target>[\w./:#?&=%+~,;@-]+)\)"
+)
 _SPACE = "\0"  # stands for a space within code or a link until lines are wrapped
 _STYLE = (
     markup.DARK

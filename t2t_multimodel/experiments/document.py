@@ -18,7 +18,9 @@ from t2t_multimodel.data.inspect import markup
 from t2t_multimodel.errors import ExperimentError
 
 _WIDTH = 120
-_INLINE = re.compile(r"`(?P<code>[^`\s](?:[^`]*[^`\s])?)`|\[(?P<text>[^\[\]]+)\]\((?P<target>[^()\s]+)\)")
+_INLINE = re.compile(
+    r"(?<!`)`(?P<code>[^`\s](?:[^`]*[^`\s])?)`(?!`)|\[(?P<text>[^\[\]]+)\]\((?P<target>[\w./:#?&=%+~,;@-]+)\)"
+)
 _SPACE = "\0"  # stands for a space within code or a link until lines are wrapped
 _STYLE = (
     markup.DARK
@@ -86,7 +88,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A drawing; `name` (small letters, digits, `_`) names its file `<name>.svg`.
+    """A drawing; `name` (small letters, digits, `_`, `-`) names its file `<name>.svg`.
 
     Raises:
         ExperimentError: the name cannot be that of a file, or `svg` is no drawing.
@@ -97,9 +99,9 @@ class Figure:
     caption: str
 
     def __post_init__(self):
-        if not re.fullmatch(r"[a-z0-9_]+", self.name) or not self.svg.startswith("<svg "):
+        if not re.fullmatch(r"[a-z0-9_-]+", self.name) or not self.svg.startswith("<svg "):
             raise ExperimentError(
-                f"figure {self.name!r} is not a named drawing; give small letters, digits and _ and the text of an SVG"
+                f"figure {self.name!r} is not a named drawing; give small letters, digits, _ and -, and the text of an SVG"
             )
 
 

@@ -62,11 +62,14 @@ class Series:
 
     @classmethod
     def of(
-        cls, name: str, intervals: Mapping[float, Interval], marks: bool = True, colour: int | None = None
+        cls,
+        name: str,
+        intervals: Mapping[float, Interval] | Iterable[tuple[float, Interval]],
+        marks: bool = True,
+        colour: int | None = None,
     ) -> Series:
         """A line through intervals by their place."""
-        xs = sorted(intervals)
-        found = [intervals[x] for x in xs]
+        xs, found = zip(*sorted(dict(intervals).items())) if intervals else ((), ())
         ends = [one.low for one in found], [one.high for one in found]
         return cls(name, xs, [one.mean for one in found], *ends, marks, colour)
 

@@ -84,7 +84,11 @@ def test_headings_have_the_anchors_of_mkdocs():
 def test_any_text_is_shown_as_it_is_written(text, before):
     text = "x" * before + " " + text
     shown = " ".join(
-        re.sub(r"`([^`\s](?:[^`]*[^`\s])?)`|\[([^\[\]]+)\]\([^()\s]+\)", _words, " ".join(text.split())).split()
+        re.sub(
+            r"(?<!`)`([^`\s](?:[^`]*[^`\s])?)`(?!`)|\[([^\[\]]+)\]\([\w./:#?&=%+~,;@-]+\)",
+            _words,
+            " ".join(text.split()),
+        ).split()
     )
     page = to_html("T", [Paragraph(text)])
     rendered = _rendered(to_markdown([Paragraph(text)]))
@@ -109,9 +113,8 @@ def test_a_page_stands_alone_and_runs_nothing():
     assert not re.search(r"(src|href)=.(https?:|//)|@import|url\(", page)
 
 
-@pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "file:///etc"])
+@pytest.mark.parametrize("target", ["javascript:alert", "data:text/html,x", "file:///etc"])
 def test_links_lead_to_pages_alone(target):
-    target = target.replace("(1)", "")
     for render in (lambda block: to_html("T", [block]), lambda block: to_markdown([block])):
         with pytest.raises(ExperimentError, match="link target"):
             render(Paragraph(f"[x]({target})"))

@@ -101,7 +101,7 @@ class Figure:
     def __post_init__(self):
         if not re.fullmatch(r"[a-z0-9_-]+", self.name) or not self.svg.startswith("<svg "):
             raise ExperimentError(
-                f"figure {self.name!r} is not a named drawing; give small letters, digits, _ and -, and the text of an SVG"
+                f"figure {self.name!r} is no named drawing; give small letters, digits, _ and -, and the text of an SVG"
             )
 
 

@@ -103,7 +103,8 @@ class Threshold:
         examples: where the interaction changes sign, with its interval; an end that is 0 or inf lies beyond the range.
             None where it does not change sign within the range.
         reach: (smallest, largest) number of examples that this is said of.
-        shares: of the bootstrap resamples, the share that each word of `helps` holds for.
+        shares: of the bootstrap resamples, the share that each word of `helps` holds for; without resamples (an
+            infinite interval), of the fit alone.
     """
 
     helps: str

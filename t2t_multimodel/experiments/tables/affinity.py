@@ -95,7 +95,8 @@ _CAPTIONS = {
 
 def _figure(readings: Readings, name: str, values: np.ndarray) -> Figure:
     caption, digits = _CAPTIONS[name]
-    drawing = plots.matrix(values, ROLES, ROLES, form=f"{{:+.{digits}f}}")
+    others = np.where(np.eye(len(ROLES), dtype=bool), np.nan, values)  # what a task has with itself says nothing
+    drawing = plots.matrix(others, ROLES, ROLES, form=f"{{:+.{digits}f}}")
     return Figure(f"{readings.scale.name}_{name.replace(' ', '_')}", drawing, caption)
 
 

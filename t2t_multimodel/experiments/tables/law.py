@@ -31,22 +31,27 @@ def _claims(scale: Scale) -> Sequence[Claim]:
 
 def _report(readings: Readings) -> list[Block]:
     rows, sentences = [], []
-    for role, sizes in readings.scale.sizes.items():
-        losses: dict[str, law.Losses] = {
-            name: {size: readings.loss(company(readings.scale, role, size)[name].name, role) for size in sizes}
-            for name in ("alone", "with all")
-        }
-        losses = {name: {n: found for n, found in by_size.items() if found} for name, by_size in losses.items()}
-        if min(map(len, losses.values())) < _LEAST_SIZES:
+    for role in readings.scale.sizes:
+        single, both = (_losses(readings, role, name) for name in ("alone", "with all"))
+        if sum(len(single[size].keys() & both[size].keys()) > 1 for size in single.keys() & both.keys()) < _LEAST_SIZES:
             continue
-        single, interaction = law.fit(losses["alone"]), law.fit_interaction(losses["alone"], losses["with all"])
-        for what, found in ((f"{role} alone", single), (f"{role}, joint - alone", interaction)):
+        alone, interaction = law.fit(single), law.fit_interaction(single, both)
+        for what, found in ((f"{role} alone", alone), (f"{role}, joint - alone", interaction)):
             rows.append([what, *(between(part) for part in (found.constant, found.factor, found.exponent))])
         sentences.append(f"{role}: {_sentence(law.threshold(interaction))}")
     if not rows:
-        return [Paragraph("Not run: it needs a task alone and with all at three sizes or more.")]
+        return [
+            Paragraph("Not run: it needs a task alone and with all at three sizes or more, with two seeds or more.")
+        ]
     caption = "Loss = constant + factor * examples^-exponent, nats a target; 95% intervals by bootstrap over seeds."
     return [TableBlock(["what", "constant", "factor", "exponent"], rows, caption), Bullets(sentences)]
+
+
+def _losses(readings: Readings, role: str, name: str) -> law.Losses:
+    """Losses by size of the corpus, of the sizes that were run."""
+    sizes = readings.scale.sizes[role]
+    found = {size: readings.loss(company(readings.scale, role, size)[name].name, role) for size in sizes}
+    return {size: losses for size, losses in found.items() if losses}
 
 
 def _sentence(found: law.Threshold) -> str:

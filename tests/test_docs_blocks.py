@@ -19,6 +19,7 @@ EXECUTED = [
     ("docs/new_problem.md", "An own Problem class", "sh python toml", "tests/test_docs_new_problem.py"),
     ("docs/python.md", "", "python", "tests/test_docs_python.py"),
     ("docs/quickstart.md", "", "sh", "tests/test_docs_tutorials.py"),
+    ("docs/reproduction/index.md", "Make them", "sh", "tests/test_docs_tutorials.py"),
     ("docs/serving.md", "Clients", "sh python", "tests/serving/http/test_docs_serving.py"),
     ("docs/serving.md", "A SavedModel", "sh", "tests/bin/test_t2t_exporter.py"),
     ("docs/serving.md", "A SavedModel", "python", "tests/serving/export/test_bare_environment.py"),

@@ -65,6 +65,13 @@ def test_the_generated_data_of_the_page_of_data(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_printed_commands_of_the_page_of_reproduction(tmp_path):
+    pytest.importorskip("scipy", reason="experiments need SciPy; pip install '.[experiments]'")
+    (printed,) = run("docs/reproduction/index.md", tmp_path)
+    assert printed.startswith("t2t-datagen --problem=mini ") and printed.count("--run=") > 20
+
+
+@pytest.mark.slow
 def test_what_readme_does_with_its_run(project, tmp_path):
     if not (project / "runs/mini").exists():
         pytest.skip("it needs the run of test_the_quick_start; run the whole file")

@@ -30,7 +30,6 @@ def define_flags() -> None:
 
 def main(_) -> None:
     """Parses flags and makes the tables."""
-    cli.prepare()
     if not FLAGS.report_only and not FLAGS.plan:
         cli.require("output_dir")
     from t2t_multimodel.experiments import experiment

@@ -11,7 +11,7 @@ from t2t_multimodel import registry
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = ("t2t-datagen", "t2t-inspect", "t2t-vocab", "t2t-trainer", "t2t-eval", "t2t-decoder")
-COMMANDS += ("t2t-report", "t2t-avg-all", "t2t-exporter", "t2t-query-server")
+COMMANDS += ("t2t-report", "t2t-avg-all", "t2t-exporter", "t2t-query-server", "t2t-experiments")
 SHARED = ("t2t-datagen", "t2t-trainer", "t2t-eval", "t2t-decoder")
 
 

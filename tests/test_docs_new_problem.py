@@ -11,6 +11,7 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.metadata import Metadata
+from tests import page_blocks, warm_commands
 
 PAGE = (pathlib.Path(__file__).resolve().parents[1] / "docs" / "new_problem.md").read_text(encoding="utf-8")
 
@@ -66,6 +67,13 @@ def test_usr_dir_as_written(project):
     shown = command("t2t-inspect", "review_sentiment")
     assert shown.returncode == 0, shown.stderr
     assert "30 examples in the shards" in shown.stdout and "--- example 1" in shown.stdout
+
+
+@pytest.mark.slow
+def test_the_class_is_trained_as_written(project):
+    lines = page_blocks.lines_of("docs/new_problem.md", section="An own Problem class")
+    printed = [warm_commands.run_line(line, project, warm_commands.shortened) for line in lines]
+    assert "review_sentiment" in printed[-1] and (project / "runs/reviews/metrics.jsonl").exists()
 
 
 def test_entry_point_as_written(project):

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import page_blocks, warm_commands
+
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 LONG = ("--train_steps=2000", "--train_steps=200")  # trainings that are not short take this many steps here:
 SHORT = ("--train_steps=12", "--eval_steps=1")
@@ -58,3 +60,5 @@ def test_every_command_of_the_page_of_fine_tuning_runs(pictures, tmp_path):
     assert len(found) > 8
     for words in found:
         run([word.replace("=206", "=18").replace("=204", "=16") for word in words], tmp_path)
+    code = "\n".join(page_blocks.lines_of("docs/finetuning.md", "python"))
+    assert "encoder/" in warm_commands.run_python(code, tmp_path)

@@ -24,7 +24,9 @@ class Scale:
         suite: its problems are generated.
         data_options: of `generate_data`, such as ``"train_examples=1000"``.
         hparams_set, hparams: of every run.
+        joint_hparams: further overrides of runs of more than two tasks.
         steps: batches of each problem.
+        vocab_size: ids of the vocabulary, of which the plan is made.
         tasks: the problem of each of `ROLES`.
         sizes: training examples of the curves over less data, by role.
         seeds: by table, where they are fewer than asked for; the others take all.
@@ -38,7 +40,9 @@ class Scale:
     data_options: str = ""
     hparams_set: str
     hparams: str = ""
+    joint_hparams: str = ""
     steps: int
+    vocab_size: int = 8192
     tasks: Mapping[str, str]
     sizes: Mapping[str, tuple[int, ...]]
     seeds: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -132,6 +136,8 @@ def make_run(scale: Scale, variant: Variant, seed: int) -> Run:
     overrides = [scale.hparams, variant.hparams]
     if len(variant.roles) > 1:
         overrides.append("mixing.scheme=distributed")
+    if len(variant.roles) > 2:
+        overrides.append(scale.joint_hparams)
     if variant.examples:
         limits = "|".join(f"{scale.tasks[role]}:{count}" for role, count in variant.examples)
         overrides.append(f"batching.examples={limits}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 from t2t_multimodel import registry
 from t2t_multimodel.data.console import table
@@ -30,19 +31,20 @@ class Cost:
     flops: float
 
 
-def cost(runs: Sequence[Run]) -> Cost:
+def cost(runs: Sequence[Run], vocab_size: int) -> Cost:
     """The cost of runs; those of one name count once."""
     distinct = {run.name: run for run in runs}.values()
-    return Cost(len(distinct), sum(run.steps for run in distinct), float(sum(map(_run_flops, distinct))))
+    flops = sum(_run_flops(run, vocab_size) for run in distinct)
+    return Cost(len(distinct), sum(run.steps for run in distinct), flops)
 
 
-def _run_flops(run: Run) -> float:
+def _run_flops(run: Run, vocab_size: int) -> float:
     hparams = registry.hparams(run.hparams_set).override(run.hparams)
-    return sum(_step_flops(problem, hparams) for problem in run.problems) * run.steps / len(run.problems)
+    return sum(_step_flops(name, hparams, vocab_size) for name in run.problems) * run.steps / len(run.problems)
 
 
 @functools.cache
-def _step_flops(problem: str, hparams: HParams) -> int:
+def _step_flops(problem: str, hparams: HParams, vocab_size: int) -> int:
     """Useful FLOPs of a train step on a full batch of typical lengths."""
     found, batching = registry.problem(problem), hparams.batching
     kind, targets = found.inputs.modality, _CAPTION if found.inputs.modality == "image" else _TOKENS
@@ -50,8 +52,27 @@ def _step_flops(problem: str, hparams: HParams) -> int:
         "image": (batching.image_batch, 1),
         "audio": (max(1, int(batching.audio_batch_seconds) // 8), _FRAMES),
     }.get(kind, (max(1, batching.batch_tokens // _TOKENS), _TOKENS))
-    counts = describe.step_flops(hparams, found.inputs, found.targets, [source] * rows, [targets] * rows)
+    counts = describe.step_flops(
+        hparams, found.inputs, found.targets, [source] * rows, [targets] * rows, vocab_size=vocab_size
+    )
     return sum(counts.values())
+
+
+def joint_size(scale: Scale, overrides: str = "") -> tuple[int, int]:
+    """Parameters of a scale's joint model, and FLOPs of its steps on a batch of each task.
+
+    Args:
+        scale: gives the set and the problems.
+        overrides: of its hparams.
+    """
+    hparams = registry.hparams(scale.hparams_set).override(scale.hparams).override(scale.joint_hparams).override(overrides)
+    parts = describe.parameters_by_part(hparams, vocab_size=scale.vocab_size, specs=_specs(scale))
+    return sum(parts.values()), sum(_step_flops(name, hparams, scale.vocab_size) for name in scale.problems())
+
+
+def _specs(scale: Scale) -> list[Any]:
+    problems = [registry.problem(name) for name in scale.problems()]
+    return list({spec.key: spec for problem in problems for spec in (problem.inputs, problem.targets)}.values())
 
 
 def format_plan(
@@ -67,8 +88,8 @@ def format_plan(
         mesh_shape: devices over which the experts are divided, such as ``batch:1;experts:8``.
     """
     every = {table.name: table.runs(scale, seeds) for table in tables}
-    costs = {name: cost(runs) for name, runs in every.items()}
-    costs["all, shared runs once"] = cost([run for runs in every.values() for run in runs])
+    costs = {name: cost(runs, scale.vocab_size) for name, runs in every.items()}
+    costs["all, shared runs once"] = cost([run for runs in every.values() for run in runs], scale.vocab_size)
     rows = [["table", "runs", "steps", "FLOPs", f"hours at {flops:.3g} FLOP/s"]]
     for name, one in costs.items():
         rows.append([name, str(one.runs), f"{one.steps:,}", f"{one.flops:.3g}", f"{one.flops / flops / 3600:,.1f}"])
@@ -76,12 +97,11 @@ def format_plan(
 
 
 def _memory(scale: Scale, mesh_shape: str) -> str:
-    hparams = registry.hparams(scale.hparams_set).override(scale.hparams)
-    problems = [registry.problem(name) for name in scale.problems()]
-    specs = {spec.key: spec for problem in problems for spec in (problem.inputs, problem.targets)}.values()
+    hparams = registry.hparams(scale.hparams_set).override(scale.hparams).override(scale.joint_hparams)
+    specs = _specs(scale)
     if not mesh_shape:
-        kept = sum(describe.bytes_of_training(hparams, specs=specs)) / _GIB
+        kept = sum(describe.bytes_of_training(hparams, vocab_size=scale.vocab_size, specs=specs)) / _GIB
         return f"The joint model keeps {kept:.1f} GiB (weights, moments, gradients); activations come on top."
-    devices = describe.bytes_by_device(hparams, mesh_shape, specs=specs)
+    devices = describe.bytes_by_device(hparams, mesh_shape, vocab_size=scale.vocab_size, specs=specs)
     most = max(sum(sum(part) for part in device.values()) for device in devices) / _GIB
     return f"Over {mesh_shape} a device keeps at most {most:.1f} GiB of the joint model; activations come on top."

@@ -31,8 +31,10 @@ _MINI = Scale(
     name="mini",
     suite="mini",
     hparams_set="multimodel_mini",
-    hparams="warmup_steps=50",
+    hparams="learning_rate=0.002,warmup_steps=20",
+    joint_hparams="learning_rate=0.001",
     steps=100,
+    vocab_size=546,
     tasks={
         "images": "mini_image_class",
         "captions": "mini_caption",
@@ -40,8 +42,14 @@ _MINI = Scale(
         "parsing": "mini_parsing",
         **_translations("mini_translate_"),
     },
-    sizes=dict.fromkeys(("parsing", "speech", "captions"), (125, 250, 500, 2000, 8000)),
+    sizes={
+        "parsing": (125, 250, 500, 2000, 8000),
+        "speech": (100, 200, 400, 1000, 3000),
+        "captions": (125, 250, 500, 1500, 6000),
+    },
+    removed=_removed({"mixture": (112, 108), "attention": (104, 108), "convolution": (96, 96)}),
     decode_examples=100,
+    about="ABOUT_MINI",
 )
 _CORPORA = {
     "images": "image_imagenet",
@@ -63,7 +71,9 @@ _SMALL = Scale(
         "captions": (100, 250, 500, 1000, 2830),
     },
     seeds={"1": 1, "2": 1, "4": 1, "affinity": 1},
+    removed=_removed({"mixture": (140, 136), "attention": (132, 136), "convolution": (128, 128)}),
     decode_examples=100,
+    about="ABOUT_SMALL",
 )
 _PAPER = Scale(
     name="paper",
@@ -76,7 +86,10 @@ _PAPER = Scale(
         "speech": (2300, 4600, 9300, 18_600, 37_416),
         "captions": (25_000, 50_000, 100_000, 200_000, 414_113),
     },
+    removed=_removed({"mixture": (3904, 1168), "attention": (1032, 1088), "convolution": (1024, 1024)}),
     decode_examples=0,
+    about="The paper's joint model on full corpora. The paper does not say how many steps it took; 250,000 batches of"
+    " each task are Tensor2Tensor's default.",
 )
 SCALES = {scale.name: scale for scale in (_MINI, _SMALL, _PAPER)}
 

@@ -6,7 +6,8 @@ import pytest
 
 from t2t_multimodel import registry
 from t2t_multimodel.errors import ExperimentError
-from t2t_multimodel.experiments.declare import ROLES, make_run
+from t2t_multimodel.experiments.declare import BUDGETS, ROLES, make_run
+from t2t_multimodel.experiments.plan import joint_size
 from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.scales import SCALES, find_scale
 from t2t_multimodel.experiments.tables import TABLES, find_tables
@@ -86,3 +87,14 @@ def test_readings_take_the_lowest_loss_and_pair_the_seeds():
     assert readings.accuracy(JOINT, "images")[1] == 0.5
     assert readings.difference(JOINT, "speech alone", ["speech"]) == pytest.approx({1: -0.1, 2: -0.1})
     assert readings.difference(JOINT, {"images": "images alone"}, ["images"]) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["mini", "small"])
+def test_models_without_a_block_are_as_large_as_the_whole(scale):
+    scale = SCALES[scale]
+    whole = joint_size(scale)
+    assert len(scale.removed) == 6
+    for (block, budget), overrides in scale.removed.items():
+        size = joint_size(scale, overrides)[BUDGETS.index(budget)]
+        assert size / whole[BUDGETS.index(budget)] == pytest.approx(1, abs=0.04), (block, budget)

@@ -65,7 +65,9 @@ def joint_size(scale: Scale, overrides: str = "") -> tuple[int, int]:
         scale: gives the set and the problems.
         overrides: of its hparams.
     """
-    hparams = registry.hparams(scale.hparams_set).override(scale.hparams).override(scale.joint_hparams).override(overrides)
+    hparams = (
+        registry.hparams(scale.hparams_set).override(scale.hparams).override(scale.joint_hparams).override(overrides)
+    )
     parts = describe.parameters_by_part(hparams, vocab_size=scale.vocab_size, specs=_specs(scale))
     return sum(parts.values()), sum(_step_flops(name, hparams, scale.vocab_size) for name in scale.problems())
 

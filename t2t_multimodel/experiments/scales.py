@@ -49,11 +49,11 @@ _MINI = Scale(
     },
     removed=_removed({"mixture": (112, 108), "attention": (104, 108), "convolution": (96, 96)}),
     decode_examples=100,
-    about="Chosen in a pilot of one seed. After 100 batches of each task the joint model stands at 0.34 of the loss of the"
-    " baselines, in the mean of nine; pictures are right in 33%, the targets of parsing in 94%: far from both ends, so"
-    " that differences can show. The rate is the best of three. Alone 0.001, 0.002 and 0.004 gave 1.201, 1.003 and 1.725"
-    " nats for parsing, and 0.001 and 0.002 gave 2.557 and 2.208 for en-de; the joint model stood at 0.445, 0.345 and"
-    " 0.373 of the baselines with 0.0005, 0.001 and 0.002. Runs of two tasks have the rate of those alone.",
+    about="Chosen in a pilot of one seed. After 100 batches of each task the joint model stands at 0.34 of the loss of"
+    " the baselines, in the mean of nine; pictures are right in 33%, the targets of parsing in 94%: far from both ends,"
+    " so that differences can show. The rate is the best of three. Alone 0.001, 0.002 and 0.004 gave 1.201, 1.003 and"
+    " 1.725 nats for parsing, and 0.001 and 0.002 gave 2.557 and 2.208 for en-de; the joint model stood at 0.445, 0.345"
+    " and 0.373 of the baselines with 0.0005, 0.001 and 0.002. Runs of two tasks have the rate of those alone.",
 )
 _CORPORA = {
     "images": "image_imagenet",

@@ -22,9 +22,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("plan", False, "Print what the tables will take, and stop.")
     flags.DEFINE_float("flops", 1e11, "Useful FLOP/s of the machine, for the plan.", lower_bound=1.0)
     flags.DEFINE_string("mesh_shape", "", "Devices of the plan, such as batch:1;experts:8; one unless given.")
-    flags.DEFINE_bool(
-        "report_only", False, "Make the report from the results that --report_dir keeps, without training."
-    )
+    flags.DEFINE_bool("report_only", False, "Make the report of the results that are there, without training.")
     cli.define_path("report_dir", "The report, and results/SCALE.jsonl beside it.", "docs/reproduction")
 
 

@@ -52,32 +52,35 @@ def run(request: Request) -> None:
     if request.plan:
         print(format_plan(scale, tables, seeds, flops=request.flops, mesh_shape=request.mesh_shape))
         return
-    runs = [run for table in tables for run in table.runs(scale, seeds)]
     lines = pathlib.Path(request.report_dir) / "results" / f"{scale.name}.jsonl"
-    if not request.report_only:
-        _make(request, runs, lines)
-        if request.print_commands:
-            return
-    _report(request, scale, seeds, lines)
-    print(f"{request.report_dir}/{scale.name}.md and .html")
-
-
-def _make(request: Request, runs: Sequence[Run], lines: pathlib.Path) -> None:
-    folders, kept = Folders(request.output_dir, request.scale), read_lines(lines)
-    known = {result["name"] for result in kept}
-    wanted = [run for run in runner.missing(runs, folders) if run.name not in known]
+    runs = [run for table in tables for run in table.runs(scale, seeds)]
     if request.print_commands:
+        wanted = _wanted(request, runs, lines)
         print("\n".join(runner.commands(wanted, request.output_dir, request.source_dir)) if wanted else "")
         return
     try:
-        runner.make_all(wanted, request.output_dir, source_dir=request.source_dir, jobs=request.jobs)
+        if not request.report_only:
+            wanted = _wanted(request, runs, lines)
+            runner.make_all(wanted, request.output_dir, source_dir=request.source_dir, jobs=request.jobs)
     finally:
-        if found := found_results(folders, runs):
-            write_lines(lines, [*kept, *found])
-
-
-def _report(request: Request, scale: Scale, seeds: Sequence[int], lines: pathlib.Path) -> None:
+        _gather(request, scale, seeds, lines)
     write_report(request.report_dir, scale, list(TABLES.values()), read_lines(lines), seeds)
+    print(f"{request.report_dir}/{scale.name}.md and .html")
+
+
+def _wanted(request: Request, runs: Sequence[Run], lines: pathlib.Path) -> list[Run]:
+    """Runs whose results are neither in the output folder nor kept."""
+    known = {result["name"] for result in read_lines(lines)}
+    return [run for run in runner.missing(runs, Folders(request.output_dir, request.scale)) if run.name not in known]
+
+
+def _gather(request: Request, scale: Scale, seeds: Sequence[int], lines: pathlib.Path) -> None:
+    """Puts what stands in the output folder beside the results that are kept."""
+    if not request.output_dir:
+        return
+    runs = [run for table in TABLES.values() for run in table.runs(scale, seeds)]
+    if found := found_results(Folders(request.output_dir, scale.name), runs):
+        write_lines(lines, [*read_lines(lines), *found])
 
 
 def _find_run(scale: Scale, name: str) -> Run:

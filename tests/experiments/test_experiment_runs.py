@@ -9,7 +9,7 @@ import pytest
 from t2t_multimodel.errors import ExperimentError
 from t2t_multimodel.experiments import experiment, runner, scales
 from t2t_multimodel.experiments.declare import ROLES, make_run
-from t2t_multimodel.experiments.results import Folders, keep
+from t2t_multimodel.experiments.results import Folders, keep, read_lines
 from t2t_multimodel.experiments.variants import joint, together
 from tests.conftest import TINY_HPARAMS
 from tests.experiments.made_up import result_of
@@ -47,6 +47,16 @@ def test_the_commands_of_missing_runs_are_printed(tmp_path, capsys):
     keep(Folders(tmp_path / "out", "mini").result(done), result_of(done, MINI))
     _, *left = printed(capsys, **request, print_commands=True)
     assert len(left) == 19 and not any(done.name in line for line in left)
+
+
+def test_what_other_processes_made_is_gathered(tmp_path):
+    request = {"table": "2", "output_dir": str(tmp_path / "out"), "report_dir": str(tmp_path / "report")}
+    for seed, folder in ((1, tmp_path / "elsewhere"), (2, tmp_path / "out")):
+        done = make_run(MINI, joint(), seed)
+        keep(Folders(folder, "mini").result(done), result_of(done, MINI))
+        experiment.run(experiment.Request(**{**request, "output_dir": str(folder)}, report_only=True))
+    names = [result["name"] for result in read_lines(tmp_path / "report" / "results" / "mini.jsonl")]
+    assert names == [make_run(MINI, joint(), seed).name for seed in (1, 2)]
 
 
 def test_a_plan_counts_shared_runs_once(capsys):

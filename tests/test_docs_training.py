@@ -27,7 +27,7 @@ def test_every_command_of_the_page_runs(mini_data, tmp_path):
     (tmp_path / "data" / "mini").symlink_to(mini_data)
     found = page_blocks.lines_of("docs/training.md")
     assert len(found) > 5
-    for line in found:  # each in a Python of its own: XLA and a profiler are not for a process that was forked
+    for line in found:  # each in a Python of its own, as people start them
         name, *flags = shortened(shlex.split(line))
         command = [sys.executable, "-m", f"t2t_multimodel.bin.{name.replace('-', '_')}", *flags]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

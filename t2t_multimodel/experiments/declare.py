@@ -15,6 +15,11 @@ BUDGETS = ("parameters", "FLOPs")  # at which a model without a kind of block is
 ROLES = ("images", "captions", "speech", "parsing", *TRANSLATIONS)
 
 
+def file_name(text: str) -> str:
+    """The text with a hyphen in the place of all that is no letter or digit."""
+    return "".join(letter if letter.isalnum() else "-" for letter in text)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
     """On which problems, with which sets and for how long the tables are made.
@@ -121,8 +126,7 @@ class Run:
     @property
     def name(self) -> str:
         """Of its folder: readable, and unique by the fingerprint."""
-        words = "".join(letter if letter.isalnum() else "-" for letter in self.variant)
-        return f"{words}-seed{self.seed}-{self.fingerprint}"
+        return f"{file_name(self.variant)}-seed{self.seed}-{self.fingerprint}"
 
 
 EVALUATIONS = 5
@@ -191,16 +195,16 @@ class Table:
         title: of its part of the report.
         question: a sentence or two: what is compared, and what is read off.
         variants: of a scale.
-        claims: of a scale.
         report: blocks of the report from the results.
+        claims: of a scale; none unless given.
     """
 
     name: str
     title: str
     question: str
     variants: Callable[[Scale], Sequence[Variant]]
-    claims: Callable[[Scale], Sequence[Claim]]
     report: Callable[..., Sequence[Any]]
+    claims: Callable[[Scale], Sequence[Claim]] = lambda scale: ()
 
     def runs(self, scale: Scale, seeds: Sequence[int]) -> list[Run]:
         """Of all variants, seed by seed."""

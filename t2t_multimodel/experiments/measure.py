@@ -10,6 +10,7 @@ import numpy as np
 
 from t2t_multimodel import api
 from t2t_multimodel.experiments.declare import Run
+from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.metrics_log import is_of_training, read_records
 from t2t_multimodel.runs.task import Task
 from t2t_multimodel.training.cost.flops import TRAINING_FACTOR, forward_flops
@@ -20,7 +21,8 @@ from t2t_multimodel.training.track.facts import versions
 _EVAL_STEPS = 10  # batches of an evaluation on dev
 _SAVE_STEPS = 500
 _KEPT = ("loss", "token_accuracy", "sequence_accuracy", "top1", "top5")
-_NOT_SCORES = ("step", "examples", "target_tokens", "log_perplexity", "baseline_loss", "baseline_accuracy")
+_BASELINES = ("baseline_loss", "baseline_accuracy")
+_NOT_SCORES = ("step", "examples", "target_tokens", "log_perplexity", *_BASELINES)
 
 
 class _Facts(Hook):
@@ -35,13 +37,13 @@ class _Facts(Hook):
         self.seconds = time.perf_counter() - self._started
         self.mix = {name: mix.batches for name, mix in trainer.mixer.mix().items()}
         self.parameters = sum(int(np.prod(variable.shape)) for variable in trainer.model.trainable_variables)
-        self.flops = {name: _step_flops(trainer, task) for name, task in trainer.tasks.items()}
-        self.loads = {name: _loads(trainer, task) for name, task in trainer.tasks.items()}
+        batches = {name: next(source.train()) for name, source in trainer.inputs.items()}
+        self.flops = {name: _step_flops(trainer.model, task, batches[name]) for name, task in trainer.tasks.items()}
+        self.loads = {name: _loads(trainer.model, task, batches[name]) for name, task in trainer.tasks.items()}
 
 
-def _step_flops(trainer, task: Task) -> int:
-    """Useful FLOPs of a train step on the problem's first batch."""
-    batch = next(trainer.inputs[task.name].train())
+def _step_flops(model: MultiModel, task: Task, batch: Mapping[str, Any]) -> int:
+    """Useful FLOPs of a train step on a batch of the problem."""
     targets = batch["targets"].numpy()
     rows = len(targets)
     lengths = np.sum(targets != task.problem.targets.padding, -1).tolist() if targets.ndim > 1 else [1] * rows
@@ -50,15 +52,15 @@ def _step_flops(trainer, task: Task) -> int:
     else:
         ids = batch["inputs"].numpy()
         sources = np.sum(ids != 0, -1).tolist() if ids.ndim == 2 else [1] * rows
-    counts = forward_flops(trainer.model, task.problem.inputs, task.problem.targets, sources, lengths)
+    counts = forward_flops(model, task.problem.inputs, task.problem.targets, sources, lengths)
     return TRAINING_FACTOR * sum(counts.values())
 
 
-def _loads(trainer, task: Task) -> dict[str, list[float]]:
+def _loads(model: MultiModel, task: Task, batch: Mapping[str, Any]) -> dict[str, list[float]]:
     """Shares of a batch's tokens that the experts get, by mixture."""
     from t2t_multimodel.report.expert_loads import batch_loads, shares
 
-    found = shares(batch_loads(trainer.model, task, next(trainer.inputs[task.name].train())))
+    found = shares(batch_loads(model, task, batch))
     return {mixture: np.round(load, 4).tolist() for mixture, load in found.items()}
 
 
@@ -104,7 +106,7 @@ def measure(run: Run, *, data_dir: str, run_dir: str, source_dir: str | None = N
         "run": run.declaration,
         "dev": [{"step": one["step"], "problem": one["problem"], **_scores(one, _KEPT)} for one in records],
         "test": _test_scores(run, data_dir, run_dir) if run.metrics else [],
-        "baseline": {one["problem"]: _rounded([one["baseline_loss"], one["baseline_accuracy"]]) for one in records},
+        "baseline": {one["problem"]: [_rounded(one[name]) for name in _BASELINES] for one in records},
         "mix": facts.mix,
         "parameters": facts.parameters,
         "flops": facts.flops,
@@ -119,11 +121,11 @@ def _test_scores(run: Run, data_dir: str, run_dir: str) -> list[dict[str, Any]]:
     records = api.load(run_dir).evaluate(
         run.problems, data_dir=data_dir, split="test", decode_examples=run.decode_examples, resamples=0
     )
-    numbers = [
-        {name: value for name, value in record.items() if isinstance(value, float) and name not in _NOT_SCORES}
-        for record in records
-    ]
-    return [{"problem": record["problem"], **_scores(one, one)} for record, one in zip(records, numbers)]
+    found = []
+    for record in records:
+        names = [name for name, value in record.items() if isinstance(value, float) and name not in _NOT_SCORES]
+        found.append({"problem": record["problem"], **_scores(record, names)})
+    return found
 
 
 def _gradients(run_dir: str) -> dict[str, Any]:
@@ -138,11 +140,9 @@ def _gradients(run_dir: str) -> dict[str, Any]:
     }
 
 
-def _scores(record: Mapping[str, Any], names) -> dict[str, float]:
-    return dict(
-        zip(kept := [name for name in names if record.get(name) is not None], _rounded([record[n] for n in kept]))
-    )
+def _scores(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+    return {name: _rounded(record[name]) for name in names if record.get(name) is not None}
 
 
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")

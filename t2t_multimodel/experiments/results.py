@@ -9,7 +9,7 @@ from typing import Any
 
 from t2t_multimodel.data import storage
 from t2t_multimodel.errors import ExperimentError
-from t2t_multimodel.experiments.declare import Run
+from t2t_multimodel.experiments.declare import Run, file_name
 
 Result = Mapping[str, Any]
 
@@ -27,8 +27,7 @@ class Folders:
 
     def data(self, run: Run) -> pathlib.Path:
         """Of the generated data; runs with other options have others."""
-        options = "".join(letter if letter.isalnum() else "-" for letter in run.data_options)
-        return self._root / "data" / "-".join(filter(None, (run.suite, options)))
+        return self._root / "data" / "-".join(filter(None, (run.suite, file_name(run.data_options))))
 
     def training(self, run: Run) -> pathlib.Path:
         """The run folder."""

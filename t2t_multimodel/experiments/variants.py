@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from t2t_multimodel.experiments.declare import ROLES, Variant
+from t2t_multimodel.experiments.declare import ROLES, Scale, Variant
 
 JOINT = "all nine"
 _GRADIENTS = 3
@@ -33,6 +33,12 @@ def alone(role: str, examples: int = 0) -> Variant:
     """One task, perhaps with fewer training examples."""
     name = f"{role} alone" + (f", {examples}" if examples else "")
     return Variant(name=name, roles=(role,), examples=((role, examples),) if examples else (), metrics=not examples)
+
+
+def joint_and_alone(scale: Scale) -> list[Variant]:
+    """The joint model and each task alone, at every scale."""
+    del scale
+    return [joint(), *map(alone, ROLES)]
 
 
 def together(roles: Sequence[str], examples: int = 0) -> Variant:

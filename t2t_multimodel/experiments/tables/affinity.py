@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from t2t_multimodel.experiments import plots
-from t2t_multimodel.experiments.declare import ROLES, Claim, Scale, Table, Variant
+from t2t_multimodel.experiments.declare import ROLES, Scale, Table, Variant
 from t2t_multimodel.experiments.document import Block, Figure
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.show import between
 from t2t_multimodel.experiments.statistics import rank_agreement
-from t2t_multimodel.experiments.variants import JOINT, alone, joint, together
+from t2t_multimodel.experiments.variants import JOINT, alone, joint, joint_and_alone, together
 
 
 def pair(first: str, second: str) -> Variant:
@@ -26,11 +26,7 @@ def pair(first: str, second: str) -> Variant:
 
 def _variants(scale: Scale) -> Sequence[Variant]:
     pairs = [pair(*roles) for roles in itertools.combinations(ROLES, 2)]
-    return [joint(), *map(alone, ROLES), *pairs, *(joint(without=role) for role in ROLES)]
-
-
-def _claims(scale: Scale) -> Sequence[Claim]:
-    return ()
+    return [*joint_and_alone(scale), *pairs, *(joint(without=role) for role in ROLES)]
 
 
 def gains_of_pairs(readings: Readings) -> np.ndarray:
@@ -111,6 +107,5 @@ TABLE = Table(
     question="Measured by pairs and by leaving one of nine out, beside what one run tells of it: cosines of gradients,"
     " what a step of one task does to another's loss, and the experts that two tasks share.",
     variants=_variants,
-    claims=_claims,
     report=_report,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from t2t_multimodel.experiments import law
-from t2t_multimodel.experiments.declare import Claim, Scale, Table, Variant
+from t2t_multimodel.experiments.declare import Scale, Table, Variant
 from t2t_multimodel.experiments.document import Block, Bullets, Paragraph
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
@@ -23,10 +23,6 @@ def _variants(scale: Scale) -> Sequence[Variant]:
         for name, variant in company(scale, role, size).items()
         if name in ("alone", "with all")
     ]
-
-
-def _claims(scale: Scale) -> Sequence[Claim]:
-    return ()
 
 
 def _report(readings: Readings) -> list[Block]:
@@ -70,6 +66,5 @@ TABLE = Table(
     question="The loss alone as a power law of the training examples, and what joint training adds: a constant for the"
     " competition, and a term that falls with the examples for the synergy (Aghajanyan et al. 2023, arXiv 2301.03728).",
     variants=_variants,
-    claims=_claims,
     report=_report,
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from t2t_multimodel.experiments.declare import ROLES, Claim, Scale, Table, Variant
+from t2t_multimodel.experiments.declare import ROLES, Table
 from t2t_multimodel.experiments.document import Block
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.show import interval_text
-from t2t_multimodel.experiments.variants import JOINT, alone, joint
+from t2t_multimodel.experiments.variants import JOINT, alone, joint_and_alone
 
 _OF_ROLE = {
     "images": ("top1", "top5"),
@@ -19,14 +17,6 @@ _OF_ROLE = {
 }
 _OF_TRANSLATION = ("bleu", "chrf")
 _PAPER = {("images", "top5"): "86% / 95%", ("en-de", "bleu"): "21.2 / 26.0", ("en-fr", "bleu"): "30.5 / 40.5"}
-
-
-def _variants(scale: Scale) -> Sequence[Variant]:
-    return [joint(), *(alone(role) for role in ROLES)]
-
-
-def _claims(scale: Scale) -> Sequence[Claim]:
-    return ()
 
 
 def _report(readings: Readings) -> list[Block]:
@@ -51,7 +41,6 @@ TABLE = Table(
     title="Table 1: one model for all tasks",
     question="The joint model and a model for each task, by the metrics of each field. The paper's scores are of full"
     " corpora and are no yardstick for small ones.",
-    variants=_variants,
-    claims=_claims,
+    variants=joint_and_alone,
     report=_report,
 )

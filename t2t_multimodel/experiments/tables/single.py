@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from t2t_multimodel.experiments.declare import ROLES, TRANSLATIONS, Claim, Scale, Table, Variant
+from t2t_multimodel.experiments.declare import ROLES, TRANSLATIONS, Claim, Scale, Table
 from t2t_multimodel.experiments.document import Block, Paragraph
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.show import interval_text
-from t2t_multimodel.experiments.variants import JOINT, alone, joint
+from t2t_multimodel.experiments.variants import JOINT, alone, joint_and_alone
 
 _LITTLE = 0.02  # of a baseline's loss: what "loses little" means
 _PAPER = {
@@ -19,10 +19,6 @@ _PAPER = {
     "parsing": "0.15 98% / 0.2 97%",
 }
 _ALONE = {role: alone(role).name for role in ROLES}
-
-
-def _variants(scale: Scale) -> Sequence[Variant]:
-    return [joint(), *(alone(role) for role in ROLES)]
 
 
 def _claims(scale: Scale) -> Sequence[Claim]:
@@ -82,7 +78,7 @@ TABLE = Table(
     title="Table 2: joint training and training alone",
     question="Does a task gain or lose when one model learns all nine, at equal steps of the task and equal total"
     " compute?",
-    variants=_variants,
+    variants=joint_and_alone,
     claims=_claims,
     report=_report,
 )

@@ -73,7 +73,7 @@ class ProblemMixer:
     def _weights_by_step(self, examples: Mapping[str, int]) -> Callable[[int], np.ndarray]:
         """Weights of the problems as a function of the step."""
         scheme, mixing, ones = self._mixing.scheme, self._mixing, np.ones(len(self.problems))
-        if scheme == "uniform" or (scheme == "distributed" and not mixing.weights):
+        if scheme == "uniform":
             return lambda step: ones
         if scheme == "proportional":
             counts = np.minimum([examples[p] for p in self.problems], mixing.cap or np.inf)

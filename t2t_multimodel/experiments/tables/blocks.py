@@ -8,7 +8,7 @@ from t2t_multimodel.experiments.declare import ROLES, TRANSLATIONS, Claim, Scale
 from t2t_multimodel.experiments.document import Block, Paragraph
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
-from t2t_multimodel.experiments.show import interval_text
+from t2t_multimodel.experiments.show import interval_text, loss_and_accuracy
 from t2t_multimodel.experiments.variants import JOINT, joint, without_block
 
 _LITTLE = 0.01
@@ -58,10 +58,7 @@ def _report(readings: Readings) -> list[Block]:
         if not results:
             continue
         flops = sum(results[0]["flops"].values())
-        cells = [
-            f"{interval_text(readings.loss(variant, role))}; {interval_text(readings.accuracy(variant, role))}"
-            for role in ("images", "en-fr")
-        ]
+        cells = [loss_and_accuracy(readings, variant, role) for role in ("images", "en-fr")]
         against = "" if variant == JOINT else interval_text(readings.difference(variant, JOINT, ROLES), "+.3f")
         paper = " / ".join(filter(None, (_PAPER.get((block, role)) for role in ("images", "en-fr"))))
         rows.append([variant, f"{results[0]['parameters']:,}", f"{flops / 1e9:.2f}", *cells, against, paper])

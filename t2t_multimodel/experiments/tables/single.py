@@ -8,7 +8,7 @@ from t2t_multimodel.experiments.declare import ROLES, TRANSLATIONS, Claim, Scale
 from t2t_multimodel.experiments.document import Block, Paragraph
 from t2t_multimodel.experiments.document import Table as TableBlock
 from t2t_multimodel.experiments.readings import Readings
-from t2t_multimodel.experiments.show import interval_text
+from t2t_multimodel.experiments.show import interval_text, loss_and_accuracy
 from t2t_multimodel.experiments.variants import JOINT, alone, joint_and_alone
 
 _LITTLE = 0.02  # of a baseline's loss: what "loses little" means
@@ -50,10 +50,7 @@ def _claims(scale: Scale) -> Sequence[Claim]:
 def _report(readings: Readings) -> list[Block]:
     rows = []
     for role in ROLES:
-        cells = [
-            f"{interval_text(readings.loss(name, role))}; {interval_text(readings.accuracy(name, role))}"
-            for name in (JOINT, _ALONE[role])
-        ]
+        cells = [loss_and_accuracy(readings, name, role) for name in (JOINT, _ALONE[role])]
         rows.append(
             [role, *cells, interval_text(readings.difference(JOINT, _ALONE, [role]), "+.3f"), _PAPER.get(role, "")]
         )

@@ -7,7 +7,9 @@ import re
 import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "t2t_multimodel" / "serving" / "page"
-INDEX, STYLE, SCRIPT = ((FOLDER / name).read_text(encoding="utf-8") for name in ("index.html", "page.css", "page.js"))
+INDEX, STYLE = ((FOLDER / name).read_text(encoding="utf-8") for name in ("index.html", "page.css"))
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
+SCRIPT = "".join(SCRIPTS.values())
 # Colours that meet, and the contrast that WCAG 2 asks of them at level AA: text 4.5, edges of controls 3.
 MEETINGS = [
     ("ink", "paper", 4.5),
@@ -67,6 +69,17 @@ def test_what_the_script_looks_for_is_in_the_page():
         attributes[name] for _, attributes in TAGS.tags for name in ("for", "aria-controls") if name in attributes
     }
     assert referred <= ids
+
+
+def test_scripts_import_what_others_define_and_use_it():
+    for name, text in SCRIPTS.items():
+        for names, file in re.findall(r"import \{ (.*) \} from \"\./(.*)\";", text):
+            exported = set(re.findall(r"export (?:const|function) ([\w$]+)", SCRIPTS[file]))
+            imported = set(names.split(", "))
+            assert imported <= exported, (name, file)
+            body = text[text.rindex("from ") :]
+            assert not [one for one in imported if not re.search(rf"(?<![\w$]){re.escape(one)}(?![\w$])", body)], name
+    assert re.search(r'<script type="module" src="/static/(.*)">', INDEX)[1] in SCRIPTS
 
 
 def colours(dark: bool) -> dict[str, tuple[int, ...]]:

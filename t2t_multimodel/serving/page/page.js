@@ -1,5 +1,8 @@
 // The page of t2t-query-server: asks for one problem at a time and draws what comes back.
-"use strict";
+
+import { $, el, percent, picture, sentence, svg } from "./elements.js";
+import { insideOf, png } from "./inside.js";
+import { treeDrawing } from "./tree.js";
 
 const GROUPS = { text: "From text", image: "From a picture", audio: "From sound" };
 const MISSING = {
@@ -10,50 +13,13 @@ const MISSING = {
 const BEAMS = [1, 2, 4, 8];
 const BASE64_SHARE = 0.74; // of a request's bytes that a file may have
 const RECORDING_RATE = 16000;
-const SMALL_PICTURE = 160; // pixels; what is smaller is enlarged without smoothing
 
-const $ = (id) => document.getElementById(id);
 let problems = [];
 let problem = null;
 let run = null; // the AbortController of the question under way
 let recording = null; // {recorder, kept}
 let shown = null; // the answer on the page: {said, asked, seen}
 const given = {}; // what was given last: text by problem, {b64, url, name} by kind of input
-
-// --- Small helpers ---
-
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
-
-const svg = (tag, attributes = {}, ...children) =>
-  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
-const percent = (share) => `${(100 * share).toFixed(1)}%`;
-
-/** "cause; cure" of the server as a sentence. */
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
-
-function picture(src, alt) {
-  const image = el("img", { src, alt });
-  image.onload = () => image.classList.toggle("small", image.naturalWidth < SMALL_PICTURE);
-  return image;
-}
-
-/** A row of boxes that fills its parent, each the fuller coloured, the nearer its share is to 1. */
-function boxes(shares, attributes = { "aria-hidden": "true" }) {
-  const row = svg("svg", { viewBox: `0 0 ${shares.length} 1`, preserveAspectRatio: "none", ...attributes });
-  row.append(svg("rect", { class: "ground", width: shares.length, height: 1 }));
-  shares.forEach((share, x) => row.append(svg("rect", { class: "fill", x, width: 1.01, height: 1, "fill-opacity": share.toFixed(3) })));
-  return row;
-}
-
-/** A region that scrolls sideways, by keyboard as well. */
-const scroll = (name, ...children) => el("div", { class: "scroll", role: "region", "aria-label": name, tabindex: "0" }, ...children);
 
 // --- The server ---
 
@@ -333,7 +299,8 @@ function begin(asked) {
 
 function grow(text) {
   shown.said.textContent = text;
-  if (problem.output === "tree") drawTree(text);
+  const tree = problem.output === "tree" && treeDrawing(text);
+  if (tree) $("result").replaceChildren(tree);
 }
 
 function finish(output) {
@@ -372,60 +339,7 @@ async function showSpectrogram(mine) {
   document.querySelector(".heard").prepend(image);
 }
 
-// --- Trees ---
-
-/** Reads "(S (NP ...". What is still open at the end is closed there. */
-function readTree(text) {
-  const open = [{ children: [] }];
-  for (const [, label, close, word] of text.matchAll(/\(\s*([^\s()]*)|(\))|([^\s()]+)/g)) {
-    if (close) {
-      if (open.length > 1) open.pop();
-      continue;
-    }
-    const node = { text: word || label, word: word !== undefined, children: [] };
-    open[open.length - 1].children.push(node);
-    if (!word) open.push(node);
-  }
-  return open[0].children[0];
-}
-
-function drawTree(text) {
-  const root = readTree(text);
-  if (!root) return;
-  const canvas = document.createElement("canvas").getContext("2d");
-  canvas.font = `17px ${getComputedStyle(document.documentElement).getPropertyValue("--serif")}`;
-  const nodes = [];
-  let [right, deepest] = [0, 0];
-  (function place(node, depth) {
-    node.children.forEach((child) => place(child, depth + 1));
-    if (node.children.length) {
-      node.x = (node.children[0].x + node.children[node.children.length - 1].x) / 2;
-    } else {
-      const width = Math.max(canvas.measureText(node.text).width, 30);
-      node.x = right + width / 2;
-      right += width + 18;
-    }
-    node.depth = depth;
-    deepest = Math.max(deepest, depth);
-    nodes.push(node);
-  })(root, 0);
-  const down = (node) => 18 + 46 * (node.word ? deepest : node.depth);
-  const [width, height] = [Math.ceil(right), 46 * deepest + 30];
-  const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `Parse tree: ${text}` });
-  drawing.style.minWidth = `${0.75 * width}px`; // smaller it could not be read
-  for (const node of nodes) {
-    for (const child of node.children) {
-      const path = `M${node.x} ${down(node) + 6}L${child.x} ${down(child) - 16}`;
-      drawing.append(svg("path", { class: child.word ? "line faint" : "line", d: path }));
-    }
-  }
-  nodes.forEach((node) => drawing.append(svg("text", { class: node.word ? "word" : "tag", x: node.x, y: down(node) }, node.text)));
-  $("result").replaceChildren(scroll("Parse tree", drawing));
-}
-
 // --- Looking inside ---
-
-const png = (seen) => `data:image/png;base64,${seen.input.png}`;
 
 /** What /inspect says of the answer on the page; asked for once. */
 function inspect() {
@@ -441,83 +355,8 @@ async function lookInside() {
   $("inside").hidden = !open;
   if (!open) return;
   $("inside").replaceChildren(el("p", { class: "hint" }, "Looking"));
-  const parts = await inspect().then((seen) => [...attention(seen), ...experts(seen)],
-    (error) => [el("p", { class: "error", role: "alert" }, sentence(error.message))]);
+  const parts = await inspect().then(insideOf, (error) => [el("p", { class: "error", role: "alert" }, sentence(error.message))]);
   if (shown === mine) $("inside").replaceChildren(...parts);
-}
-
-const part = (title, hint, drawing) => [el("section", {}, el("h4", {}, title), el("p", { class: "hint" }, hint), drawing)];
-
-const piece = (text) => (text === "</s>" ? "(end)" : text.replace(/▁/g, " ").trim() || "␣");
-
-function attention(seen) {
-  const found = seen.attention;
-  if (!found || !found.weights.length) return [];
-  const most = Math.max(...found.weights.flat());
-  const rows = found.weights.map((weights, i) => ({
-    name: piece(found.output[i]),
-    weights,
-    shares: weights.map((weight) => weight / most),
-    peak: weights.indexOf(Math.max(...weights)),
-  }));
-  const title = "Where it looked";
-  if (found.grid) {
-    return part(title, "The picture for each piece of the answer: bright where the network looked.", tiles(seen, rows));
-  }
-  const hint = "A row for each piece of the answer; the stronger the colour, the more it looked there.";
-  if (found.source) {
-    return part(title, `${hint} A column is a piece of your text.`, scroll(title, matrix(rows, found.source.map(piece))));
-  }
-  return part(title, `${hint} Time goes from left to right.`, strips(seen, rows));
-}
-
-/** A table of coloured cells; rows are [name, cells]. */
-function table(kind, columns, rows) {
-  const head = columns.map((name) => el("th", { scope: "col" }, el("span", {}, name)));
-  const lines = rows.map(([name, cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells));
-  return el("table", { class: kind }, el("thead", {}, el("tr", {}, el("td"), ...head)), el("tbody", {}, ...lines));
-}
-
-function matrix(rows, columns) {
-  return table("matrix", columns, rows.map((row) => [row.name, row.weights.map((weight, j) => {
-    const title = `${row.name}, ${columns[j]}: ${percent(weight)}`;
-    return el("td", { title }, boxes([row.shares[j]]), el("span", { class: "unseen" }, percent(weight)));
-  })]));
-}
-
-function tiles(seen, rows) {
-  const [height, width] = seen.attention.grid;
-  return el("div", { class: "tiles" }, ...rows.map((row) => {
-    const shade = svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    row.shares.forEach((share, at) => {
-      const box = { x: at % width, y: Math.floor(at / width), width: 1.01, height: 1.01 };
-      shade.append(svg("rect", { ...box, "fill-opacity": (0.82 * (1 - share)).toFixed(3) }));
-    });
-    const where = `most at row ${Math.floor(row.peak / width) + 1} of ${height}, column ${(row.peak % width) + 1} of ${width}`;
-    return el("figure", {}, el("div", { class: "spot" }, picture(png(seen), where), shade), el("figcaption", {}, row.name));
-  }));
-}
-
-function strips(seen, rows) {
-  const seconds = seen.input.seconds || 0;
-  const parts = rows.map((row) => {
-    const at = ((row.peak + 0.5) / row.shares.length) * seconds;
-    const strip = boxes(row.shares, { role: "img", "aria-label": `${row.name}: most at ${at.toFixed(1)} s` });
-    return [el("span", {}, row.name), strip];
-  });
-  if (seen.input.png) parts.unshift([el("span"), el("img", { src: png(seen), alt: "Spectrogram" })]);
-  const axis = el("p", { class: "hint" }, el("span", {}, "0 s"), el("span", {}, `${seconds.toFixed(1)} s`));
-  return el("div", { class: "strips" }, ...parts.flat(), el("span"), axis);
-}
-
-function experts(seen) {
-  const mixtures = seen.experts.filter((one) => one.load.length);
-  if (!mixtures.length) return [];
-  const columns = mixtures[0].load.map((_, i) => `Expert ${i + 1}`);
-  const cells = (load) => load.map((share) => el("td", {}, boxes([share]), el("span", {}, percent(share))));
-  const drawing = table("experts", columns, mixtures.map((one) => [one.name, cells(one.load)]));
-  const title = "Which experts worked";
-  return part(title, "Each position is sent to a few experts of a mixture: the share that each of them got.", scroll(title, drawing));
 }
 
 // --- Start ---

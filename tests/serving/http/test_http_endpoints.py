@@ -135,7 +135,9 @@ def test_every_refusal_has_one_form(client, method, path, status):
 
 
 def test_nothing_comes_from_elsewhere(client):
-    pages = {path: client.get(path) for path in ("/", "/docs", "/docs.css", "/static/page.css", "/static/page.js")}
+    files = ("page.css", "page.js", "elements.js", "tree.js", "inside.js")
+    paths = ("/", "/docs", "/docs.css", *(f"/static/{name}" for name in files))
+    pages = {path: client.get(path) for path in paths}
     for path, answer in pages.items():
         assert answer.status_code == 200, path
         policy = answer.headers["content-security-policy"]

@@ -61,6 +61,7 @@ def run(request: Request) -> None:
     try:
         if not request.report_only:
             wanted = _wanted(request, runs, lines)
+            print(f"{len({run.name for run in runs})} runs, {len(wanted)} to make", flush=True)
             runner.make_all(wanted, request.output_dir, source_dir=request.source_dir, jobs=request.jobs)
     finally:
         _gather(request, scale, seeds, lines)

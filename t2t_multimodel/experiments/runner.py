@@ -64,10 +64,10 @@ def make(run: Run, output_dir: str, source_dir: str | None = None) -> None:
 
 
 def make_all(runs: Sequence[Run], output_dir: str, *, source_dir: str | None = None, jobs: int = 1) -> None:
-    """Makes all runs that lack a result, and says so line by line.
+    """Makes runs, and says so line by line.
 
     Args:
-        runs: of one scale.
+        runs: of one scale, once each; those with a result are passed over.
         output_dir: of data, runs and results.
         source_dir: of the raw corpora.
         jobs: runs that are made side by side; they share the processors.
@@ -78,21 +78,19 @@ def make_all(runs: Sequence[Run], output_dir: str, *, source_dir: str | None = N
     if not runs:
         return
     folders = Folders(output_dir, runs[0].scale)
-    wanted = missing(runs, folders)
-    print(f"{len({run.name for run in runs})} runs, {len(wanted)} to make", flush=True)
-    for run in {folders.data(run): run for run in wanted}.values():
+    for run in {folders.data(run): run for run in runs}.values():
         api.generate_data(run.suite, data_dir=folders.data(run), source_dir=source_dir, options=run.data_options)
     failed = []
     with concurrent.futures.ThreadPoolExecutor(max(1, jobs)) as pool:
-        futures = {pool.submit(_in_process, run, output_dir, source_dir, jobs): run for run in wanted}
+        futures = {pool.submit(_in_process, run, output_dir, source_dir, jobs): run for run in runs}
         for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
             run, (seconds, error) = futures[future], future.result()
-            print(f"{number}/{len(wanted)} {run.name}: {error or f'{seconds:.0f} s'}", flush=True)
+            print(f"{number}/{len(runs)} {run.name}: {error or f'{seconds:.0f} s'}", flush=True)
             if error:
                 failed.append(run.name)
     if failed:
         logs = folders.log(runs[0]).parent
-        raise ExperimentError(f"{len(failed)} of {len(wanted)} runs failed; read {logs}, and start the command again")
+        raise ExperimentError(f"{len(failed)} of {len(runs)} runs failed; read {logs}, and start the command again")
 
 
 def _in_process(run: Run, output_dir: str, source_dir: str | None, jobs: int) -> tuple[float, str]:

@@ -72,13 +72,14 @@ def test_what_the_script_looks_for_is_in_the_page():
 
 
 def test_scripts_import_what_others_define_and_use_it():
+    line = r"import \{ (.*) \} from \"\./(.*)\";"
+    exported = {name: re.findall(r"export (?:const|function) ([\w$]+)", text) for name, text in SCRIPTS.items()}
     for name, text in SCRIPTS.items():
-        for names, file in re.findall(r"import \{ (.*) \} from \"\./(.*)\";", text):
-            exported = set(re.findall(r"export (?:const|function) ([\w$]+)", SCRIPTS[file]))
-            imported = set(names.split(", "))
-            assert imported <= exported, (name, file)
-            body = text[text.rindex("from ") :]
-            assert not [one for one in imported if not re.search(rf"(?<![\w$]){re.escape(one)}(?![\w$])", body)], name
+        imported = [(one, file) for names, file in re.findall(line, text) for one in names.split(", ")]
+        others = {(one, file) for file, names in exported.items() if file != name for one in names}
+        body = re.sub(rf"{line}|//.*|/\*\*.*?\*/", "", text)
+        used = {(one, file) for one, file in others if re.search(rf"(?<![\w$.]){re.escape(one)}(?![\w$:{{])", body)}
+        assert set(imported) == used, name
     assert re.search(r'<script type="module" src="/static/(.*)">', INDEX)[1] in SCRIPTS
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.conftest import TINY_HPARAMS
+from t2t_multimodel import api
+from tests.conftest import SMALL, TINY_HPARAMS
 
 # Runs all cases of one command in one process: TensorFlow is loaded once.
 DRIVER = """
@@ -85,7 +86,7 @@ COMMANDS = {
     "t2t_trainer": (
         [
             "--problem=mini_parsing", "--data_dir={data}", "--output_dir={new}/run", "--hparams_set=multimodel_mini",
-            f"--hparams={TINY_HPARAMS}", "--train_steps=0", "--eval_steps=1",
+            f"--hparams={TINY_HPARAMS},{SMALL}", "--train_steps=0", "--eval_steps=1",
         ],
         ["data_dir", "output_dir", "warm_start_from"],
     ),
@@ -140,10 +141,12 @@ def places(mini_data, tmp_path_factory):
     return base, home
 
 
-def add_run(places, request, module):
+def add_run(places, module):
     """The commands of trained models get one."""
-    if module in SLOW and not (places[1] / "run").exists():
-        shutil.copytree(request.getfixturevalue("mini_run"), places[1] / "run")
+    data, run = places[1] / "data", places[1] / "run"
+    if module in SLOW and not run.exists():
+        sizes = {"hparams_set": "multimodel_mini", "hparams": f"{TINY_HPARAMS},{SMALL}"}
+        api.train(("mini_parsing",), data_dir=str(data), output_dir=str(run), train_steps=1, eval_steps=1, **sizes)
 
 
 def sweep(places, module, cases, new="new"):
@@ -157,9 +160,9 @@ def sweep(places, module, cases, new="new"):
 
 
 @pytest.mark.parametrize("command", NAMES)
-def test_no_path_gives_a_trace(places, command, request):
+def test_no_path_gives_a_trace(places, command):
     module, (good, names) = command.split()[0], COMMANDS[command]
-    add_run(places, request, module)
+    add_run(places, module)
     cases = [[*good, f"--{name}={value}"] for name in names for value in WRONG.values()]
     for case, (status, _, errors) in zip(cases, sweep(places, module, cases, new="swept")):
         assert status in (0, 1), case
@@ -170,11 +173,11 @@ def test_no_path_gives_a_trace(places, command, request):
 
 
 @pytest.mark.parametrize("command", [name for name in NAMES if name.values != ("t2t_vocab subwords",)])
-def test_home_blanks_and_umlauts_work(places, command, request):
+def test_home_blanks_and_umlauts_work(places, command):
     """First with the folder's name, which has a blank and an umlaut, then with it as the home folder."""
     base, home = places
     module, (good, _) = command.split()[0], COMMANDS[command]
-    add_run(places, request, module)
+    add_run(places, module)
     homely = [flag.replace("{", "~/").replace("}", "") for flag in good]
     if "extended" in good[-1] or "built" in good[-1]:  # what was made is not made again
         homely[-1] += "_at_home"

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "distributed.md"
 STEPS = 8
 TRAINER = f"{sys.executable} -m t2t_multimodel.bin.t2t_trainer"
-SETTINGS = f"--hparams_set=multimodel_mini --hparams={TINY_HPARAMS},regularization.dropout=0.1 --eval_steps=1"
+SMALLER = f"{TINY_HPARAMS},{SMALL},mixture.num_experts=3"
+SETTINGS = f"--hparams_set=multimodel_mini --hparams={SMALLER},regularization.dropout=0.1 --eval_steps=1"
 
 
 def free_ports(count):
@@ -170,7 +171,7 @@ def distributed(mini_data, tmp_path_factory):
         ("\\\n", ""),
         ("t2t-trainer", TRAINER),
         ("--hparams_set=multimodel_mini", "--hparams_set=multimodel_mini --eval_steps=1 --save_checkpoints_steps=2"),
-        ("--hparams=", f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3,"),
+        ("--hparams=", f"--hparams={SMALLER},"),
         ("runs/mini/data", str(mini_data)),
         ("runs/distributed", str(output)),
         ("--train_steps=100", "--train_steps=4"),

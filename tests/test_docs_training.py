@@ -7,29 +7,15 @@ import pytest
 from PIL import Image
 
 from tests import page_blocks, warm_commands
-from tests.conftest import SMALL, TINY_HPARAMS
 
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 LONG = ("--train_steps=2000", "--train_steps=200")  # trainings that are not short take this many steps here:
 SHORT = ("--train_steps=12", "--eval_steps=1")
 
 
-SUITE = "--problem=mini_translate_ende,mini_parsing,mini_image_class"  # in the place of the nine problems
-
-
 def shortened(words: list[str]) -> list[str]:
     """A command whose training is not long."""
     return [part for word in words for part in (SHORT if word in LONG else (word,))]
-
-
-def smaller(words: list[str]) -> list[str]:
-    """A command whose training is not long, of a model that takes seconds; what the page sets stays."""
-    name, *flags = shortened(words)
-    if name == "t2t-trainer" and "--describe" not in flags:
-        flags = [SUITE if flag == "--problem=mini" else flag for flag in flags]
-        given = [flag.partition("=")[2] for flag in flags if flag.startswith("--hparams=")]
-        flags.append("--hparams=" + ",".join([TINY_HPARAMS, SMALL, *given]))
-    return [name, *flags]
 
 
 @pytest.mark.slow
@@ -39,7 +25,7 @@ def test_every_command_of_the_page_runs(mini_data, tmp_path):
     found = page_blocks.lines_of("docs/training.md")
     assert len(found) > 5
     for line in found:
-        warm_commands.run_line(line, tmp_path, smaller)
+        warm_commands.run_line(line, tmp_path, lambda words: warm_commands.with_small_model(shortened(words)))
 
 
 @pytest.fixture

@@ -28,20 +28,31 @@ _PRELOADED = [
 ]
 
 
+def with_small_model(words: list[str]) -> list[str]:
+    """The command on a mini suite of three problems, with a model that takes seconds; what the page sets stays."""
+    name, *flags = words
+    given = _values(flags)
+    if name in ("t2t-trainer", "t2t-eval") and given.get("problem") == "mini":
+        flags.append(f"--problem={_SUITE}")
+    if name == "t2t-trainer" and "describe" not in given:
+        flags.append("--hparams=" + ",".join(filter(None, [TINY_HPARAMS, SMALL, given.get("hparams")])))
+    return [name, *flags]
+
+
 def shortened(words: list[str]) -> list[str]:
     """The command on few data and steps, with a mini suite and models that take seconds."""
-    name, *flags = words
-    given = dict(flag.lstrip("-").partition("=")[::2] for flag in flags)
+    name, *flags = with_small_model(words)
+    given = _values(words[1:])
     flags += _SHORT.get(name, [])
     if name == "t2t-datagen" and given.get("problem", "").startswith("mini"):
         flags.append(f"--problem_options={_SIZES}")
-    if name in ("t2t-trainer", "t2t-eval") and given["problem"] == "mini":
-        flags.append(f"--problem={_SUITE}")
-    if name == "t2t-trainer":
-        flags.append("--hparams=" + ",".join(filter(None, [given.get("hparams"), TINY_HPARAMS, SMALL])))
     if name in ("t2t-decoder", "t2t-eval"):
         flags.append(f"{_SEARCH},{given['decode_hparams']}" if "decode_hparams" in given else _SEARCH)
     return [name, *flags]
+
+
+def _values(flags: list[str]) -> dict[str, str]:
+    return dict(flag.lstrip("-").partition("=")[::2] for flag in flags)
 
 
 def run_line(line: str, folder: pathlib.Path, change: Callable[[list[str]], list[str]] = list) -> str:

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from t2t_multimodel import api
 from tests.conftest import SMALL, TINY_HPARAMS
 
 # Runs all cases of one command in one process: TensorFlow is loaded once.
@@ -141,12 +140,10 @@ def places(mini_data, tmp_path_factory):
     return base, home
 
 
-def add_run(places, module):
+def add_run(places, request, module):
     """The commands of trained models get one."""
-    data, run = places[1] / "data", places[1] / "run"
-    if module in SLOW and not run.exists():
-        sizes = {"hparams_set": "multimodel_mini", "hparams": f"{TINY_HPARAMS},{SMALL}"}
-        api.train(("mini_parsing",), data_dir=str(data), output_dir=str(run), train_steps=1, eval_steps=1, **sizes)
+    if module in SLOW and not (places[1] / "run").exists():
+        shutil.copytree(request.getfixturevalue("small_run"), places[1] / "run")
 
 
 def sweep(places, module, cases, new="new"):
@@ -154,15 +151,16 @@ def sweep(places, module, cases, new="new"):
     names = {name: f"{home}/{name}" for name in ("usr", "source", "tmp", "data", "run")} | {"new": f"{home}/{new}"}
     filled = [[flag.format(base=base, **names) for flag in case] for case in cases]
     task = json.dumps([module, filled, f"{base}/read_only", str(home)])
-    done = subprocess.run([sys.executable, "-c", DRIVER], input=task, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", DRIVER]
+    done = subprocess.run(command, input=task, cwd=base, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("command", NAMES)
-def test_no_path_gives_a_trace(places, command):
+def test_no_path_gives_a_trace(places, command, request):
     module, (good, names) = command.split()[0], COMMANDS[command]
-    add_run(places, module)
+    add_run(places, request, module)
     cases = [[*good, f"--{name}={value}"] for name in names for value in WRONG.values()]
     for case, (status, _, errors) in zip(cases, sweep(places, module, cases, new="swept")):
         assert status in (0, 1), case
@@ -173,11 +171,11 @@ def test_no_path_gives_a_trace(places, command):
 
 
 @pytest.mark.parametrize("command", [name for name in NAMES if name.values != ("t2t_vocab subwords",)])
-def test_home_blanks_and_umlauts_work(places, command):
+def test_home_blanks_and_umlauts_work(places, command, request):
     """First with the folder's name, which has a blank and an umlaut, then with it as the home folder."""
     base, home = places
     module, (good, _) = command.split()[0], COMMANDS[command]
-    add_run(places, module)
+    add_run(places, request, module)
     homely = [flag.replace("{", "~/").replace("}", "") for flag in good]
     if "extended" in good[-1] or "built" in good[-1]:  # what was made is not made again
         homely[-1] += "_at_home"

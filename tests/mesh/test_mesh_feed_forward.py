@@ -73,7 +73,7 @@ def test_values_and_gradients_are_those_of_one_device(batch, experts, masked):
 
 
 def test_bfloat16_travels_and_sums_are_wide():
-    x, gates, indices, w1, w2 = case(tokens=23)
+    x, gates, indices, w1, w2 = case(tokens=24)  # of these no hidden unit is so near 0 that rounding switches it
     w1, w2 = w1 / DEPTH**0.5, w2 / HIDDEN**0.5  # outputs about 1: the sine of a large one would magnify its rounding
     half = [tf.cast(value, tf.bfloat16) for value in (x, w1, w2)]
     layout = MeshLayout(1, 2, ("CPU:0",) * 2)
@@ -88,8 +88,8 @@ def test_bfloat16_travels_and_sums_are_wide():
         return y, *tape.gradient(loss, [half[0], gates, *half[1:]])
 
     for found, value in zip(over_two(), whole(x, gates, indices, w1, w2), strict=True):
-        errors = np.abs(tf.cast(found, tf.float32) - value) / np.abs(value).max()
-        assert np.median(errors) < 0.01 and np.mean(errors > 0.03) < 0.05  # rounding may turn on a unit near 0
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(tf.cast(found, tf.float32) / scale, value / scale, atol=0.03)
     assert over_two()[0].dtype == tf.bfloat16 and over_two()[2].dtype == tf.float32
 
 

@@ -3,8 +3,11 @@
     python -m benchmarks mixing --data_dir=DATA --problems=mini --hparams_set=multimodel_mini --steps=450 \
         --seeds=1,2,3 --runs_dir=RUNS --out=mixing.jsonl
 
-`--schemes` are hparams overrides joined by blanks. For a seed all of them start from the same weights. A line of
-`--out` is one problem of one run; runs that stand there are not trained again, and a run that was cut goes on.
+`--schemes` are hparams overrides joined by blanks, of the mix or of anything else. For a seed all of them start from
+the same weights where they leave the model as it is, and train on `--steps` batches: of `optimizer.accumulate_steps=N`
+one step takes N. `moments=own` among a scheme's overrides gives each problem moments of its own in the optimizer; its
+runs cannot go on after a cut. A line of `--out` is one problem of one run; runs that stand there are not trained again,
+and others that were cut go on.
 """
 
 from __future__ import annotations
@@ -15,8 +18,12 @@ import json
 import pathlib
 import statistics
 import time
+from typing import TYPE_CHECKING
 
 from benchmarks.harness import append_rows, read_rows
+
+if TYPE_CHECKING:
+    from t2t_multimodel.training.trainer import Trainer
 
 SCHEMES = (
     "mixing.scheme=uniform",
@@ -26,6 +33,7 @@ SCHEMES = (
     "mixing.scheme=adaptive",
     "mixing.scheme=relative",
 )
+OWN_MOMENTS = "moments=own"
 _OPTIONS = ("problems", "hparams_set", "hparams", "steps", "eval_frequency")
 
 
@@ -37,7 +45,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--hparams_set", default="multimodel_mini")
     parser.add_argument("--hparams", default="")
     parser.add_argument("--schemes", default=" ".join(SCHEMES), help="overrides of each scheme, joined by blanks")
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--steps", type=int, default=450, help="batches of a run")
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--eval_steps", type=int, default=0, help="batches of each dev split; 0 takes all")
     parser.add_argument("--eval_frequency", type=int, default=0, help="steps between evaluations, for overfit_patience")
@@ -65,12 +73,14 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
     from t2t_multimodel.training.trainer import TrainConfig, make_trainer
 
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    overrides = [override for override in key["scheme"].split(",") if override != OWN_MOMENTS]
+    hparams = registry.hparams(options.hparams_set).override(options.hparams).override(",".join(overrides)).check()
     config = TrainConfig(
         problems=tuple(registry.expand_problems(options.problems)),
-        hparams=registry.hparams(options.hparams_set).override(options.hparams).override(key["scheme"]).check(),
+        hparams=hparams,
         data_dir=options.data_dir,
         output_dir=str(pathlib.Path(options.runs_dir) / name),
-        train_steps=options.steps,
+        train_steps=options.steps // hparams.optimizer.accumulate_steps,
         eval_steps=options.eval_steps,
         eval_frequency=options.eval_frequency,
         save_steps=200,
@@ -79,6 +89,8 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
     )
     started = time.perf_counter()
     trainer = make_trainer(config)
+    if OWN_MOMENTS in key["scheme"].split(","):
+        keep_moments_apart(trainer)
     records, mix = trainer.run(), trainer.mixer.mix()
     seconds = round(time.perf_counter() - started, 1)
     fields = ("problem", "loss", "baseline_loss", "token_accuracy", "baseline_accuracy")
@@ -92,6 +104,26 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
         }
         for record in records
     ]
+
+
+def keep_moments_apart(trainer: Trainer) -> None:
+    """Exchanges the optimizer's state before each step: a problem goes on with that of its own last step."""
+    variables = list(trainer.optimizer.named_variables().values())
+    empty = [variable.numpy() for variable in variables]
+    kept, last, choose = {}, [], trainer.mixer.choose
+
+    def choose_and_exchange(step: int, parts: int):
+        chosen = choose(step, parts)
+        name = chosen[0][0]
+        if last and last[0] != name:
+            kept[last[0]] = [variable.numpy() for variable in variables]
+        if not last or last[0] != name:
+            for variable, value in zip(variables, kept.get(name, empty)):
+                variable.assign(value)
+        last[:] = [name]
+        return chosen
+
+    trainer.mixer.choose = choose_and_exchange
 
 
 def table(rows: list[dict]) -> str:

@@ -46,7 +46,7 @@ def pytest_configure(config):
 
 MINI_PROBLEMS = ("mini_image_class", "mini_parsing", "mini_speech")
 TINY_HPARAMS = (
-    "body.depth=16,body.num_heads=2,body.encoder_blocks=2,body.mixer_blocks=1,body.decoder_blocks=2,"
+    "body.depth=16,body.num_heads=2,body.encoder_blocks=1,body.mixer_blocks=1,body.decoder_blocks=1,"
     "body.attention_conv_blocks=1,mixture.num_experts=3,mixture.hidden=16,mixture.k=2,modalities.image_size=32,"
     "modalities.image_entry_filters=4:8:8:12,modalities.audio_bands=8,modalities.audio_blocks=2,"
     "modalities.audio_strided_blocks=2,modalities.audio_filters=2,modalities.class_exit_widths=1:1:1:1,"
@@ -117,3 +117,14 @@ def mini_run(mini_data, tiny_hparams, tmp_path_factory) -> pathlib.Path:
         )
     )
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_without_optimizer():
+    """Graphs of this process run as they were traced: optimizing one takes longer than most tests run it.
+
+    Commands that tests start optimize theirs, as users' do.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -1,9 +1,11 @@
 """The other benchmarks run and report; the measured values are not checked."""
 
 import json
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks import input as input_benchmark
 from benchmarks import mixing, mixture, peer, quality, start, transformer
@@ -112,6 +114,21 @@ def test_rounds_give_medians_and_no_peer_where_one_failed():
     assert peer.medians([{"a": 1.0}, None]) is None
 
 
+def test_moments_are_kept_apart_by_problem():
+    moment, problems = tf.Variable(1.0), "abbcab"
+    trainer = types.SimpleNamespace(
+        optimizer=types.SimpleNamespace(named_variables=lambda: {"first": moment}),
+        mixer=types.SimpleNamespace(choose=lambda step, parts: [(problems[step], step)]),
+    )
+    mixing.keep_moments_apart(trainer)
+    found = []
+    for step, problem in enumerate(problems):
+        assert trainer.mixer.choose(step, 1) == [(problem, step)]
+        moment.assign_add(10.0)
+        found.append(moment.numpy().item())
+    assert found == [11, 11, 21, 11, 21, 31]
+
+
 @pytest.mark.slow
 def test_mixing_goes_on_where_it_stopped(capsys, mini_data, tmp_path):
     flags = [f"--data_dir={mini_data}", "--problems=mini_parsing,mini_translate_ende", f"--hparams={TINY_HPARAMS}"]
@@ -119,8 +136,8 @@ def test_mixing_goes_on_where_it_stopped(capsys, mini_data, tmp_path):
     mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform"])
     (row,) = capsys.readouterr().out.splitlines()[2:]
     assert "| scheme=uniform | 1 |" in row
-    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform mixing.scheme=relative"])
+    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform mixing.scheme=uniform,moments=own"])
     printed = capsys.readouterr()
-    assert row in printed.out and "| scheme=relative | 1 |" in printed.out
+    assert row in printed.out and "| scheme=uniform,moments=own | 1 |" in printed.out
     rows = mixing.read_rows(tmp_path / "rows.jsonl")
     assert len(rows) == 4 and sum(each["realised"] for each in rows) == pytest.approx(2)

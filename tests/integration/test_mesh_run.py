@@ -7,14 +7,16 @@ import pytest
 
 import t2t_multimodel as t2t
 from t2t_multimodel.runs.metrics_log import read_records
-from tests.conftest import TINY_HPARAMS
+from tests.conftest import SMALL, TINY_HPARAMS
+
+HPARAMS = f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3"
 
 
 def trainer(data, run, steps, *flags):
     done = subprocess.run(
         [
             sys.executable, "-m", "t2t_multimodel.bin.t2t_trainer", "--problem=mini_parsing", f"--data_dir={data}",
-            f"--output_dir={run}", "--hparams_set=multimodel_mini", f"--hparams={TINY_HPARAMS}",
+            f"--output_dir={run}", "--hparams_set=multimodel_mini", HPARAMS,
             f"--train_steps={steps}", "--local_eval_frequency=0", *flags,
         ],
         capture_output=True, text=True, check=False,
@@ -26,7 +28,7 @@ def trainer(data, run, steps, *flags):
 @pytest.mark.slow
 def test_a_run_over_a_mesh(mini_data, tmp_path):
     trainer(mini_data, tmp_path, 4, "--strategy=mesh", "--mesh_shape=experts:3")
-    accumulated = f"--hparams={TINY_HPARAMS},optimizer.accumulate_steps=2"
+    accumulated = f"{HPARAMS},optimizer.accumulate_steps=2"
     went_on = trainer(mini_data, tmp_path, 6, "--strategy=mesh", "--mesh_shape=batch:2;experts:1", accumulated)
     assert "continuing at step 4" in went_on
     assert "continuing at step 6" in trainer(mini_data, tmp_path, 8, "--strategy=one_device")

@@ -20,10 +20,10 @@ from tests.conftest import MINI_PROBLEMS, SMALL, TINY_HPARAMS
 
 def command(data, output, *extra):
     return [
-        sys.executable, "-m", "t2t_multimodel.bin.t2t_trainer", f"--problem={','.join(MINI_PROBLEMS)}",
+        sys.executable, "-m", "t2t_multimodel.bin.t2t_trainer", "--problem=mini_parsing,mini_speech",
         f"--data_dir={data}", f"--output_dir={output}", "--hparams_set=multimodel_mini",
         f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3",
-        "--train_steps=40", "--save_checkpoints_steps=5", "--local_eval_frequency=0", "--eval_steps=1",
+        "--train_steps=30", "--save_checkpoints_steps=5", "--local_eval_frequency=0", "--eval_steps=1",
         "--random_seed=3", *extra,
     ]  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_a_killed_run_ends_with_weights_bit_equal_to_an_uninterrupted_one(mini_d
     finally:
         os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert not (killed / "ckpt-40.index").exists()
+    assert not (killed / "ckpt-30.index").exists()
     again = subprocess.run(command(mini_data, killed), check=True, capture_output=True, text=True)
     assert "continuing at step" in again.stderr
     expected, found = checkpoint_values(whole), checkpoint_values(killed)
@@ -138,12 +138,13 @@ def test_damaged_checkpoint_is_named(mini_data, tiny_hparams, tmp_path):
 def test_two_replicas_follow_one_device(mini_data, tiny_hparams, tmp_path):
     """Two logical CPU devices see the same batches as one and reach the same weights up to rounding."""
     script = f"""
-import sys, numpy as np
+import sys, numpy as np, tensorflow as tf
 from t2t_multimodel.hparams.base import HParams
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer
+tf.config.optimizer.set_experimental_options({{"disable_meta_optimizer": True}})
 replicas = int(sys.argv[1])
 hparams = HParams.from_json(open({str(tmp_path / "hparams.json")!r}).read())
-trainer = make_trainer(TrainConfig(problems=("mini_caption", "mini_image_class", "mini_translate_deen"),
+trainer = make_trainer(TrainConfig(problems=("mini_image_class", "mini_translate_deen"),
     hparams=hparams, data_dir={str(mini_data)!r}, output_dir=sys.argv[2], train_steps=4, eval_steps=1,
     replicas=replicas))
 assert trainer.strategy.num_replicas_in_sync == replicas

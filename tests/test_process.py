@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -40,3 +41,14 @@ print(" and goes on", end="")
 def test_a_process_with_the_plug_in_of_stores_leaves_at_once(plug_in, status, printed):
     done = subprocess.run([sys.executable, "-c", LEAVING, plug_in], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (status, printed)
+
+
+def test_garbage_is_collected_seldom_and_never_more_often():
+    before = gc.get_threshold()
+    try:
+        for first in (700, 10**6):
+            gc.set_threshold(first, 10, 10)
+            process.collect_garbage_seldom()
+            assert gc.get_threshold() == (max(first, 50_000), 10, 10)
+    finally:
+        gc.set_threshold(*before)

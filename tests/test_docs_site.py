@@ -49,7 +49,8 @@ def test_the_site_loads_nothing_from_elsewhere(site):
     for path in site.rglob("*.html"):
         assets = Assets()
         assets.feed(path.read_text(encoding="utf-8"))
-        assert assets.found and [one for one in assets.found if re.match(r"(\w+:)?//", one)] == [], path
+        assert assets.found or path.name != "index.html"  # a report stands alone
+        assert [one for one in assets.found if re.match(r"(\w+:)?//", one)] == [], path
     for path in site.rglob("*.css"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", text), path

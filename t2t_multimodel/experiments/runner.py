@@ -99,7 +99,7 @@ def _in_process(run: Run, output_dir: str, source_dir: str | None, jobs: int) ->
     command = [sys.executable, "-m", _MODULE, *arguments(run, output_dir, source_dir)]
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=_environment(jobs), check=False)
-    return time.perf_counter() - began, _last_line(log) if done.returncode else ""
+    return time.perf_counter() - began, _failure(done.returncode, log) if done.returncode else ""
 
 
 def _environment(jobs: int) -> Mapping[str, str]:
@@ -108,6 +108,8 @@ def _environment(jobs: int) -> Mapping[str, str]:
     return {**({} if jobs == 1 else dict.fromkeys(_THREADS, threads)), **os.environ}
 
 
-def _last_line(log: pathlib.Path) -> str:
+def _failure(status: int, log: pathlib.Path) -> str:
+    if status < 0:
+        return f"failed: killed by signal {-status}"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"failed: {lines[-1][:300] if lines else 'without a word'}"

@@ -72,6 +72,16 @@ def test_an_unknown_run_says_where_names_are_listed(tmp_path):
         experiment.run(experiment.Request(run="all-nine-seed1-0123456789", output_dir=str(tmp_path)))
 
 
+def test_of_a_killed_run_the_signal_is_named(tiny, tmp_path, monkeypatch, capsys):
+    (tmp_path / "kills_itself.py").write_text("import os\n\nprint('step 1/2', flush=True)\nos.kill(os.getpid(), 9)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(runner, "_MODULE", "kills_itself")
+    monkeypatch.setattr(runner.api, "generate_data", lambda *args, **kwargs: None)
+    with pytest.raises(ExperimentError, match="1 of 1 runs failed"):
+        runner.make_all([make_run(tiny, joint(), 1)], str(tmp_path))
+    assert capsys.readouterr().out.endswith("failed: killed by signal 9\n")
+
+
 def test_a_failed_run_is_named_and_the_others_are_made(tiny, tmp_path, monkeypatch, capsys):
     runs = [make_run(tiny, joint(without=role), 1) for role in ROLES[:2]]
     monkeypatch.setattr(runner, "_MODULE", "no_such_module")

@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import time
 
 import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
+_STARTED = time.monotonic()
 
 
 def _folder(variable: str, default: str) -> pathlib.Path:
@@ -31,9 +33,17 @@ def pytest_addoption(parser):
     """What the slow tests do beside testing, and how often."""
     parser.addoption("--kills", type=int, default=20, help="SIGKILLs at random moments of one training")
     parser.addoption("--terms", type=int, default=10, help="SIGTERMs at random moments of one training")
+    parser.addoption("--minutes", type=float, help="tests that would begin later than this are skipped, and said so")
     parser.addoption(
         "--screenshots", default=None, help="folder of pictures of the page, docs for those that stand there"
     )
+
+
+def pytest_runtest_setup(item):
+    """Keeps to `--minutes`."""
+    minutes = item.config.getoption("--minutes")
+    if minutes is not None and time.monotonic() - _STARTED >= 60 * minutes:
+        pytest.skip(f"the {minutes:g} minutes of --minutes are over")
 
 
 def pytest_configure(config):

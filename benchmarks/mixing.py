@@ -73,7 +73,9 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
     from t2t_multimodel.training.trainer import TrainConfig, make_trainer
 
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    overrides = [override for override in key["scheme"].split(",") if override != OWN_MOMENTS]
+    overrides = key["scheme"].split(",")
+    if own_moments := OWN_MOMENTS in overrides:
+        overrides.remove(OWN_MOMENTS)
     hparams = registry.hparams(options.hparams_set).override(options.hparams).override(",".join(overrides)).check()
     config = TrainConfig(
         problems=tuple(registry.expand_problems(options.problems)),
@@ -89,7 +91,7 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
     )
     started = time.perf_counter()
     trainer = make_trainer(config)
-    if OWN_MOMENTS in key["scheme"].split(","):
+    if own_moments:
         keep_moments_apart(trainer)
     records, mix = trainer.run(), trainer.mixer.mix()
     seconds = round(time.perf_counter() - started, 1)
@@ -108,19 +110,18 @@ def measure(options: argparse.Namespace, key: dict) -> list[dict]:
 
 def keep_moments_apart(trainer: Trainer) -> None:
     """Exchanges the optimizer's state before each step: a problem goes on with that of its own last step."""
-    variables = list(trainer.optimizer.named_variables().values())
-    empty = [variable.numpy() for variable in variables]
-    kept, last, choose = {}, [], trainer.mixer.choose
+    variables, choose = list(trainer.optimizer.named_variables().values()), trainer.mixer.choose
+    empty, kept, last = [variable.numpy() for variable in variables], {}, None
 
     def choose_and_exchange(step: int, parts: int):
+        nonlocal last
         chosen = choose(step, parts)
         name = chosen[0][0]
-        if last and last[0] != name:
-            kept[last[0]] = [variable.numpy() for variable in variables]
-        if not last or last[0] != name:
+        if name != last:
+            kept[last] = [variable.numpy() for variable in variables]
             for variable, value in zip(variables, kept.get(name, empty)):
                 variable.assign(value)
-        last[:] = [name]
+            last = name
         return chosen
 
     trainer.mixer.choose = choose_and_exchange

@@ -29,7 +29,8 @@ def collect_garbage_seldom() -> None:
 
     How much time this saves at the start: docs/performance.md.
     """
-    gc.set_threshold(max(_OBJECTS_BEFORE_COLLECTION, gc.get_threshold()[0]), *gc.get_threshold()[1:])
+    first, *others = gc.get_threshold()
+    gc.set_threshold(max(_OBJECTS_BEFORE_COLLECTION, first), *others)
 
 
 def keep_freed_memory() -> bool:

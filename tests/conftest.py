@@ -67,6 +67,7 @@ SMALL = (
     "body.depth=8,body.num_heads=1,body.encoder_blocks=1,body.decoder_blocks=1,body.kernel_sizes=3:3:3:3,"
     "body.attention_conv_blocks=0,mixture.num_experts=0"
 )
+SMALL_WITH_EXPERTS = f"{TINY_HPARAMS},{SMALL},mixture.num_experts=3"
 
 
 @pytest.fixture(scope="session")

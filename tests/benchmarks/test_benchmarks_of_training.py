@@ -136,8 +136,8 @@ def test_mixing_goes_on_where_it_stopped(capsys, mini_data, tmp_path):
     mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform"])
     (row,) = capsys.readouterr().out.splitlines()[2:]
     assert "| scheme=uniform | 1 |" in row
-    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform mixing.scheme=uniform,moments=own"])
+    mixing.main([*flags, "--seeds=1", "--schemes=mixing.scheme=uniform mixing.scheme=relative,moments=own"])
     printed = capsys.readouterr()
-    assert row in printed.out and "| scheme=uniform,moments=own | 1 |" in printed.out
+    assert row in printed.out and "| scheme=relative,moments=own | 1 |" in printed.out
     rows = mixing.read_rows(tmp_path / "rows.jsonl")
     assert len(rows) == 4 and sum(each["realised"] for each in rows) == pytest.approx(2)

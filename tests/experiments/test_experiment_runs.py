@@ -11,7 +11,7 @@ from t2t_multimodel.experiments import experiment, runner, scales
 from t2t_multimodel.experiments.declare import ROLES, make_run
 from t2t_multimodel.experiments.results import Folders, keep, read_lines
 from t2t_multimodel.experiments.variants import joint, together
-from tests.conftest import SMALL, TINY_HPARAMS
+from tests.conftest import SMALL_WITH_EXPERTS
 from tests.experiments.made_up import result_of
 
 MINI = scales.SCALES["mini"]
@@ -24,7 +24,7 @@ def tiny(monkeypatch):
         MINI,
         name="tiny",
         data_options="train_examples=40,dev_examples=8,test_examples=8",
-        hparams=f"{TINY_HPARAMS},{SMALL},mixture.num_experts=3",
+        hparams=SMALL_WITH_EXPERTS,
         steps=2,
         sizes=dict.fromkeys(MINI.sizes, (8, 12, 16, 20, 40)),
         decode_examples=2,

@@ -7,9 +7,9 @@ import pytest
 
 import t2t_multimodel as t2t
 from t2t_multimodel.runs.metrics_log import read_records
-from tests.conftest import SMALL, TINY_HPARAMS
+from tests.conftest import SMALL_WITH_EXPERTS
 
-HPARAMS = f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3"
+HPARAMS = f"--hparams={SMALL_WITH_EXPERTS}"
 
 
 def trainer(data, run, steps, *flags):

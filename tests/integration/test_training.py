@@ -15,14 +15,14 @@ import tensorflow as tf
 from t2t_multimodel.errors import CheckpointError, DataError, HParamsError, VocabularyError
 from t2t_multimodel.runs.metrics_log import read_records
 from t2t_multimodel.training.trainer import TrainConfig, make_trainer, train
-from tests.conftest import MINI_PROBLEMS, SMALL, TINY_HPARAMS
+from tests.conftest import MINI_PROBLEMS, SMALL, SMALL_WITH_EXPERTS
 
 
 def command(data, output, *extra):
     return [
         sys.executable, "-m", "t2t_multimodel.bin.t2t_trainer", "--problem=mini_parsing,mini_speech",
         f"--data_dir={data}", f"--output_dir={output}", "--hparams_set=multimodel_mini",
-        f"--hparams={TINY_HPARAMS},{SMALL},mixture.num_experts=3",
+        f"--hparams={SMALL_WITH_EXPERTS}",
         "--train_steps=30", "--save_checkpoints_steps=5", "--local_eval_frequency=0", "--eval_steps=1",
         "--random_seed=3", *extra,
     ]  # fmt: skip

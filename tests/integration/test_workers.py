@@ -17,15 +17,14 @@ import tensorflow as tf
 from t2t_multimodel.runs.load import load_run
 from t2t_multimodel.runs.metrics_log import read_records
 from t2t_multimodel.training.evaluation import Evaluator
-from tests.conftest import MINI_PROBLEMS, SMALL, TINY_HPARAMS
+from tests.conftest import MINI_PROBLEMS, SMALL_WITH_EXPERTS, TINY_HPARAMS
 
 pytestmark = pytest.mark.slow
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "distributed.md"
 STEPS = 8
 TRAINER = f"{sys.executable} -m t2t_multimodel.bin.t2t_trainer"
-SMALLER = f"{TINY_HPARAMS},{SMALL},mixture.num_experts=3"
-SETTINGS = f"--hparams_set=multimodel_mini --hparams={SMALLER},regularization.dropout=0.1 --eval_steps=1"
+SETTINGS = f"--hparams_set=multimodel_mini --hparams={SMALL_WITH_EXPERTS},regularization.dropout=0.1 --eval_steps=1"
 
 
 def free_ports(count):
@@ -171,7 +170,7 @@ def distributed(mini_data, tmp_path_factory):
         ("\\\n", ""),
         ("t2t-trainer", TRAINER),
         ("--hparams_set=multimodel_mini", "--hparams_set=multimodel_mini --eval_steps=1 --save_checkpoints_steps=2"),
-        ("--hparams=", f"--hparams={SMALLER},"),
+        ("--hparams=", f"--hparams={SMALL_WITH_EXPERTS},"),
         ("runs/mini/data", str(mini_data)),
         ("runs/distributed", str(output)),
         ("--train_steps=100", "--train_steps=4"),

@@ -90,12 +90,17 @@ def generate(
     jobs = _jobs(problem_names, source_dir, options, seed, num_shards)
     if not 0 <= seed < 1 << 63:
         raise MultiModelError(f"--random_seed={seed} is out of range; give 0 or a positive number")
-    with _locked(run), _plain_errors(run):
+    with _plain_errors(run):
         todo = _remaining(jobs, run)
-        if todo:
-            _check_space(todo, run)
-            with Workers(num_workers) as workers:
-                _generate(todo, run, vocab_size, workers)
+        if todo:  # where all is complete, several processes may ask at once
+            with _locked(run):
+                todo = _remaining(jobs, run)
+                _check_space(todo, run)
+                with Workers(num_workers) as workers:
+                    _generate(todo, run, vocab_size, workers)
+    for job in jobs:
+        if job not in todo:
+            report(f"{job.problem.name}: complete in {run.data_dir}, nothing to do (--overwrite makes it again)")
     done = [Metadata.load(run.data_dir, name) for name in problem_names]
     report(summary(done))
     return done
@@ -214,6 +219,8 @@ def _plain_errors(run: Run) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             message = f"no space left for {error.filename or run.data_dir}; free some and run again to continue"
             raise DataError(message) from error
+        if isinstance(error, PermissionError):
+            raise DataError(f"{error.filename} may not be used ({error.strerror}); change its rights") from error
         raise
 
 
@@ -238,7 +245,6 @@ def _remaining(jobs: Sequence[Job], run: Run) -> list[Job]:
         for split, stats in found.splits.items():
             if stats.shards:
                 shard_paths(run.data_dir, name, split)
-        run.report(f"{name}: complete in {run.data_dir}, nothing to do (--overwrite makes it again)")
     return todo
 
 

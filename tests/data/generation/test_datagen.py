@@ -308,6 +308,20 @@ def test_finished_work_is_not_done_again(tmp_path, monkeypatch):
     assert "nothing to do" in lines[0] and shards == {path: path.stat().st_mtime_ns for path in shards}
 
 
+def test_only_what_must_be_written_waits_for_another_run(tmp_path):
+    _generate(tmp_path, ["toy_text"])
+    asked: list[str] = []
+
+    def meanwhile(line):
+        if "written" in line:
+            _generate(tmp_path, ["toy_text"], report=asked.append)
+            with pytest.raises(DataError, match="another t2t-datagen"):
+                _generate(tmp_path, ["toy_tree"])
+
+    _generate(tmp_path, ["toy_image"], report=meanwhile)
+    assert "nothing to do" in asked[0]
+
+
 def test_overwrite_and_other_settings(tmp_path):
     _generate(tmp_path, ["toy_text", "toy_image"])
     with pytest.raises(DataError, match=r"options.*300.*100.*--overwrite"):

@@ -14,6 +14,8 @@ from t2t_multimodel.experiments.results import Result
 from t2t_multimodel.experiments.show import between
 from t2t_multimodel.experiments.statistics import mean_interval, verdict
 
+_CLAIMED = {"less": "below {:g}", "greater": "above {:g}", "not_less": "at least {:g}", "not_greater": "at most {:g}"}
+
 
 def write_report(
     folder: str | pathlib.Path, scale: Scale, tables: Sequence[Table], results: Sequence[Result], seeds: Sequence[int]
@@ -47,7 +49,8 @@ def _verdicts(readings: Readings, tables: Sequence[Table]) -> list[Block]:
             differences = readings.claimed(claim)
             interval = mean_interval(differences.values()) if differences else None
             shown = between(interval, "+.3f") if interval else ""
-            rows.append([table.name, claim.text, shown, str(len(differences)), _verdict(claim, interval)])
+            claimed, seeds = _CLAIMED[claim.kind].format(claim.margin), str(len(differences))
+            rows.append([table.name, claim.text, claimed, shown, seeds, _verdict(claim, interval)])
     if not rows:
         return []
     return [
@@ -59,7 +62,7 @@ def _verdicts(readings: Readings, tables: Sequence[Table]) -> list[Block]:
             " Supported: the whole interval lies on the claim's side of its margin; refuted: on the other; else"
             " undecided. A loss is the lowest of the evaluations on dev, which are equally many for all runs."
         ),
-        document.Table(["table", "claim", "difference", "seeds", "verdict"], rows, "Claims and verdicts."),
+        document.Table(["table", "claim", "difference claimed", "measured", "seeds", "verdict"], rows, "The claims."),
     ]
 
 

@@ -11,7 +11,7 @@ from t2t_multimodel.experiments.variants import JOINT, alone, joint_and_alone
 
 _OF_ROLE = {
     "images": ("top1", "top5"),
-    "captions": ("cider", "bleu", "rouge_l"),
+    "captions": ("cider", "bleu_4", "rouge_l"),
     "speech": ("wer", "cer"),
     "parsing": ("bracket_f1",),
 }

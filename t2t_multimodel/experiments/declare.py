@@ -36,7 +36,7 @@ class Scale:
         sizes: training examples of the curves over less data, by role.
         seeds: by table, where they are fewer than asked for; the others take all.
         removed: overrides of each ablation, by ``(block, budget)``.
-        decode_examples: of the test split, for the tasks' metrics.
+        decode_examples: of test or dev, for the tasks' metrics.
         about: how sizes, depth and steps were chosen.
     """
 
@@ -70,7 +70,7 @@ class Variant:
         hparams: overrides of the scale's.
         examples: training examples that are used, by role; all of the others.
         gradients: how often in a run the agreement of the gradients is measured.
-        metrics: whether the test split is decoded and scored.
+        metrics: whether the test split is decoded and scored, or dev where there is none.
     """
 
     name: str

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from t2t_multimodel import api
+from t2t_multimodel import api, registry
+from t2t_multimodel.data.data_folder import has_examples
 from t2t_multimodel.experiments.declare import Run
 from t2t_multimodel.model import MultiModel
 from t2t_multimodel.runs.metrics_log import is_of_training, read_records
@@ -74,7 +75,7 @@ def measure(run: Run, *, data_dir: str, run_dir: str, source_dir: str | None = N
         source_dir: of the raw corpora.
 
     Returns:
-        the result, JSON values: the run's declaration, ``dev`` (a record for each evaluation and problem), ``test``,
+        the result, JSON values: the run's declaration, ``dev`` (a record for each evaluation and problem), ``metrics``,
         ``baseline`` losses and accuracies, ``mix``, ``parameters``, ``flops`` of a step by problem, ``loads`` of
         experts, ``gradients``, ``seconds``, ``versions``.
 
@@ -105,7 +106,7 @@ def measure(run: Run, *, data_dir: str, run_dir: str, source_dir: str | None = N
         "name": run.name,
         "run": run.declaration,
         "dev": [{"step": one["step"], "problem": one["problem"], **_scores(one, _KEPT)} for one in records],
-        "test": _test_scores(run, data_dir, run_dir) if run.metrics else [],
+        "metrics": _metrics(run, data_dir, run_dir) if run.metrics else [],
         "baseline": {one["problem"]: [_rounded(one[name]) for name in _BASELINES] for one in records},
         "mix": facts.mix,
         "parameters": facts.parameters,
@@ -117,15 +118,19 @@ def measure(run: Run, *, data_dir: str, run_dir: str, source_dir: str | None = N
     }
 
 
-def _test_scores(run: Run, data_dir: str, run_dir: str) -> list[dict[str, Any]]:
-    records = api.load(run_dir).evaluate(
-        run.problems, data_dir=data_dir, split="test", decode_examples=run.decode_examples, resamples=0
-    )
-    found = []
-    for record in records:
-        names = [name for name, value in record.items() if isinstance(value, float) and name not in _NOT_SCORES]
-        found.append({"problem": record["problem"], **_scores(record, names)})
-    return found
+def _metrics(run: Run, data_dir: str, run_dir: str) -> list[dict[str, Any]]:
+    """The tasks' metrics, on test; on dev where a corpus has no test split."""
+    model, found = api.load(run_dir), []
+    tested = [name for name in run.problems if has_examples(data_dir, registry.problem(name), "test")]
+    for split, problems in ("test", tested), ("dev", [name for name in run.problems if name not in tested]):
+        if problems:
+            options = {"split": split, "decode_examples": run.decode_examples, "resamples": 0}
+            found += model.evaluate(problems, data_dir=data_dir, **options)
+    return [{"problem": one["problem"], "split": one["split"], **_scores(one, _metric_names(one))} for one in found]
+
+
+def _metric_names(record: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in record.items() if isinstance(value, float) and name not in _NOT_SCORES]
 
 
 def _gradients(run_dir: str) -> dict[str, Any]:

@@ -26,13 +26,21 @@ def _report(readings: Readings) -> list[Block]:
             cells = [_scores(readings, variant, role, metric) for variant in (JOINT, alone(role).name)]
             rows.append([role, metric, *map(interval_text, cells), _PAPER.get((role, metric), "")])
     head = ["task", "metric", "joint", "alone", "paper: joint / best then"]
-    return [TableBlock(head, rows, "Metrics of the test split, greedy search; mean and 95% interval over seeds.")]
+    splits = " and ".join(sorted(_splits(readings))) or "test"
+    return [TableBlock(head, rows, f"Metrics on {splits}, greedy search; mean and 95% interval over seeds.")]
+
+
+def _splits(readings: Readings) -> set[str]:
+    """Those that the metrics are of: dev where a corpus has no test split."""
+    variants = [JOINT, *(alone(role).name for role in ROLES)]
+    results = [result for variant in variants for result in readings.results(variant).values()]
+    return {record["split"] for result in results for record in result["metrics"]}
 
 
 def _scores(readings: Readings, variant: str, role: str, metric: str) -> list[float]:
     problem, found = readings.scale.tasks[role], []
     for result in readings.results(variant).values():
-        found += [record[metric] for record in result["test"] if record["problem"] == problem and metric in record]
+        found += [record[metric] for record in result["metrics"] if record["problem"] == problem and metric in record]
     return found
 
 

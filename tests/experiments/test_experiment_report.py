@@ -55,6 +55,16 @@ def test_every_figure_can_be_traced_to_its_run(report):
         assert f"`{run.name}`" in text
 
 
+def test_no_law_is_claimed_where_more_data_do_not_lower_the_loss(report, tmp_path):
+    _, _, text = report
+    assert "parsing: the loss alone falls with the examples" in " ".join(text.split())
+    results = [result_of(run, SCALE) for run in TABLES["law"].runs(SCALE, (1, 2, 3))]
+    for record in (record for result in results for record in result["dev"]):
+        record["loss"] = 4.0 - record["loss"]
+    write_lines(tmp_path / "results" / "mini.jsonl", results)
+    assert "parsing: the loss alone does not fall with the examples" in " ".join(make_report(tmp_path).split())
+
+
 def test_the_same_results_give_the_same_bytes(report, tmp_path):
     folder, *_ = report
     (tmp_path / "results").mkdir()

@@ -34,12 +34,16 @@ def _report(readings: Readings) -> list[Block]:
         alone, interaction = law.fit(single), law.fit_interaction(single, both)
         for what, found in ((f"{role} alone", alone), (f"{role}, joint - alone", interaction)):
             rows.append([what, *(between(part) for part in (found.constant, found.factor, found.exponent))])
-        sentences.append(f"{role}: {_sentence(law.threshold(interaction))}")
+        sentences.append(f"{role}: {_falls(alone)} {_sentence(law.threshold(interaction), interaction.examples)}")
     if not rows:
         return [
             Paragraph("Not run: it needs a task alone and with all at three sizes or more, with two seeds or more.")
         ]
-    caption = "Loss = constant + factor * examples^-exponent, nats a target; 95% intervals by bootstrap over seeds."
+    ends = " and ".join(f"{end:g}" for end in law.EXPONENTS)
+    caption = (
+        "Loss = constant + factor * examples^-exponent, nats a target; 95% intervals by bootstrap over seeds. An"
+        f" exponent at {ends}, the ends of what is tried, is not determined by the sizes measured."
+    )
     return [TableBlock(["what", "constant", "factor", "exponent"], rows, caption), Bullets(sentences)]
 
 
@@ -50,14 +54,26 @@ def _losses(readings: Readings, role: str, name: str) -> law.Losses:
     return {size: losses for size, losses in found.items() if losses}
 
 
-def _sentence(found: law.Threshold) -> str:
+def _falls(alone: law.PowerLaw) -> str:
+    """Whether the loss alone follows a law at all; its factor is held at 0 where the best one would be below."""
+    if alone.factor.mean > 0:
+        return "the loss alone falls with the examples."
+    return (
+        "the loss alone does not fall with the examples, so that no law of the size holds: at equal steps, a small"
+        " corpus that is seen often is learned no worse than a large one."
+    )
+
+
+def _sentence(found: law.Threshold, measured: Sequence[int]) -> str:
     low, high = (f"{end:,.0f}" for end in found.reach)
     within = f"between {low} and {high} examples, the sizes measured and a factor of 2 beyond"
     sure = f"{found.shares[found.helps]:.0%} of resamples agree"
     if found.examples is None:
         verb = "helps" if found.helps == "throughout" else "does not help"
-        return f"joint training {verb} {within}; {sure}."
-    return f"joint training helps {found.helps} {between(found.examples, ',.0f')} examples ({within}); {sure}."
+        return f"Joint training {verb} {within}; {sure}."
+    inside = measured[0] <= found.examples.mean <= measured[-1]
+    where = between(found.examples, ",.0f") + (" examples" if inside else " examples, a size that was not measured")
+    return f"Joint training helps {found.helps} {where} ({within}); {sure}."
 
 
 TABLE = Table(

@@ -12,9 +12,7 @@ from t2t_multimodel.experiments.document import Block, Bullets, Heading, Paragra
 from t2t_multimodel.experiments.readings import Readings
 from t2t_multimodel.experiments.results import Result
 from t2t_multimodel.experiments.show import between
-from t2t_multimodel.experiments.statistics import mean_interval, verdict
-
-_CLAIMED = {"less": "below {:g}", "greater": "above {:g}", "not_less": "at least {:g}", "not_greater": "at most {:g}"}
+from t2t_multimodel.experiments.statistics import CLAIMS, mean_interval, verdict
 
 
 def write_report(
@@ -49,7 +47,7 @@ def _verdicts(readings: Readings, tables: Sequence[Table]) -> list[Block]:
             differences = readings.claimed(claim)
             interval = mean_interval(differences.values()) if differences else None
             shown = between(interval, "+.3f") if interval else ""
-            claimed, seeds = _CLAIMED[claim.kind].format(claim.margin), str(len(differences))
+            claimed, seeds = f"{CLAIMS[claim.kind]} {claim.margin:g}", str(len(differences))
             rows.append([table.name, claim.text, claimed, shown, seeds, _verdict(claim, interval)])
     if not rows:
         return []

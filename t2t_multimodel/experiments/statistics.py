@@ -12,7 +12,7 @@ import numpy as np
 
 from t2t_multimodel.errors import ExperimentError
 
-CLAIMS = ("less", "greater", "not_less", "not_greater")
+CLAIMS = {"less": "below", "greater": "above", "not_less": "at least", "not_greater": "at most"}  # by kind, in words
 
 
 @dataclasses.dataclass(frozen=True)

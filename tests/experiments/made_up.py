@@ -34,7 +34,7 @@ def result_of(run: Run, scale: Scale) -> dict:
             for part in (1, 2)
             for problem in run.problems
         ],
-        "metrics": [{"problem": one, "split": "test", "bleu": 20.0 + run.seed} for one in run.problems * run.metrics],
+        "metrics": [{"problem": one, "split": "test", "bleu": 20.0 + run.seed} for one in run.problems if run.metrics],
         "baseline": {problem: [BASELINE, 0.1] for problem in run.problems},
         "mix": dict.fromkeys(run.problems, run.steps // count),
         "parameters": 1000,

@@ -93,11 +93,10 @@ def generate(
     with _plain_errors(run):
         todo = _remaining(jobs, run)
         if todo:  # where all is complete, several processes may ask at once
-            with _locked(run):
-                todo = _remaining(jobs, run)
+            with _locked(run), Workers(num_workers) as workers:
+                todo = _remaining(jobs, run)  # another process may have made some since
                 _check_space(todo, run)
-                with Workers(num_workers) as workers:
-                    _generate(todo, run, vocab_size, workers)
+                _generate(todo, run, vocab_size, workers)
     for job in jobs:
         if job not in todo:
             report(f"{job.problem.name}: complete in {run.data_dir}, nothing to do (--overwrite makes it again)")
@@ -219,7 +218,7 @@ def _plain_errors(run: Run) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             message = f"no space left for {error.filename or run.data_dir}; free some and run again to continue"
             raise DataError(message) from error
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError) and error.filename:
             raise DataError(f"{error.filename} may not be used ({error.strerror}); change its rights") from error
         raise
 
